@@ -1,0 +1,140 @@
+# Onward: what a developer types. `make help` lists it.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+# Each of these may come from the environment or the command line: `make run PORT=8001`.
+PYTHON ?= python3
+HOST ?= 127.0.0.1
+PORT ?= 8000
+WORKERS ?= 2
+TEST_WORKERS ?= 2
+LONG_WORKERS ?= 0
+ARGS ?=
+export HOST PORT WORKERS
+
+# Programs of the environment are started as modules: a script's first line cannot hold a path with
+# a space in it, and does not survive a folder that was moved.
+PY = .venv/bin/python
+PIP = $(PY) -m pip --disable-pip-version-check --no-input -qq
+
+# Where the system can do it (Linux), the server ends with whoever started it, even on `kill -9`.
+WITH_STARTER := $(shell setpriv --pdeathsig TERM true 2>/dev/null && echo setpriv --pdeathsig TERM)
+
+# How Onward is served. The tests read these arguments too (`make -s print-serve`).
+# Threads: one request waits for SQL most of its time; five fit SQLAlchemy's pool of connections.
+# Kill timeout: a stuck request may not hold up a restart for longer than this, in seconds.
+SERVE = $(WITH_STARTER) "$(PY)" -m granian --interface wsgi \
+	--host "$(HOST)" --port "$(PORT)" --workers "$(WORKERS)" \
+	--blocking-threads 5 --backlog 1024 --no-ws \
+	--respawn-failed-workers --respawn-interval 0.5 --workers-kill-timeout 10 \
+	--log-level warning wsgi:app
+
+ADDRESS = http://$(if $(findstring :,$(HOST)),[$(HOST)],$(HOST)):$(PORT)/
+
+# Two servers can share a port on Linux without an error; a second one by mistake should hear of it.
+# The wait is for one that is just ending.
+define CHECK_PORT
+import errno, socket, sys, time
+
+host, port = sys.argv[1], sys.argv[2]
+try:
+    family, kind, _, _, address = socket.getaddrinfo(host, int(port), type=socket.SOCK_STREAM)[0]
+except (OSError, ValueError, OverflowError):
+    sys.exit(f"HOST={host} and PORT={port} are no address to listen at.")
+for attempt in range(50):
+    with socket.socket(family, kind) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(address)
+            probe.listen(1)
+            sys.exit()
+        except OverflowError:
+            sys.exit(f"PORT={port} is no port: it is a number from 1 to 65535.")
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                sys.exit(f"Onward cannot listen at {host}:{port}: {error.strerror}.")
+    time.sleep(0.1)
+sys.exit(f"Something listens at {host}:{port} already. Stop it, or choose: make run PORT=8001")
+endef
+export CHECK_PORT
+
+define HELP
+make run        serve Onward at $(ADDRESS) (HOST, PORT, WORKERS)
+make test       check the code, then all tests but the long ones (ARGS="-k word" for some)
+make test-long  the long tests: crash loops, many languages, other servers
+make lint       ruff, mypy and djlint alone
+make format     let ruff put the code in shape
+make clean      delete .venv and every cache; instance/ with your data stays
+endef
+export HELP
+
+.PHONY: help
+help:
+	@echo "$$HELP"
+
+.PHONY: run
+run: install
+	@"$(PY)" -m flask --app wsgi db upgrade
+	@"$(PY)" -c "$$CHECK_PORT" "$(HOST)" "$(PORT)"
+	@echo "Onward is at $(ADDRESS)"
+	@exec $(SERVE)
+
+.PHONY: print-serve
+print-serve:
+	@printf '%s\n' $(SERVE)
+
+.PHONY: test
+test: lint
+	@"$(PY)" -m pytest -n $(TEST_WORKERS) --dist worksteal -m "not long" $(ARGS)
+
+# pytest exits with 5 when nothing matches: no long test is no failure.
+.PHONY: test-long
+test-long: install-tests
+	@"$(PY)" -m pytest -n $(LONG_WORKERS) -m long $(ARGS) || { status=$$?; \
+		[ $$status -eq 5 ] && echo "There is no long test that matches." || exit $$status; }
+
+# H052: pages that wait for work or for the database refresh themselves, for want of JavaScript.
+.PHONY: lint
+lint: install-tests
+	@"$(PY)" -m ruff check
+	@"$(PY)" -m ruff format --check
+	@"$(PY)" -m mypy webapp
+	@"$(PY)" -m djlint --quiet --lint --ignore H052 templates
+
+.PHONY: format
+format: install-tests
+	@"$(PY)" -m ruff check --fix
+	@"$(PY)" -m ruff format
+
+.PHONY: clean
+clean:
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The environment. What is installed is remembered as a copy of the list that was installed, so that
+# a second run asks no network, whatever a checkout did to the dates of the files. While something
+# is being installed, .venv/unfinished exists: an install that was cut off starts from nothing.
+.PHONY: venv
+venv:
+	@if [ -e .venv/unfinished ] || ! "$(PY)" -c 'import pip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+		"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+			echo "Onward needs Python 3.11 or newer, and $(PYTHON) is not ($$("$(PYTHON)" --version 2>&1)). Name another: make run PYTHON=python3.12" >&2; exit 1; }; \
+		echo "Making .venv"; \
+		mkdir -p .venv && rm -rf .venv/* && "$(PYTHON)" -m venv .venv || { rm -rf .venv; \
+			echo "Python could not make .venv. On Debian and Ubuntu it needs: apt install python3-venv" >&2; exit 1; }; \
+	fi
+
+.PHONY: install
+install: venv
+	@cmp -s requirements.txt .venv/installed-run || { \
+		echo "Installing what Onward needs (once; about a minute)"; \
+		touch .venv/unfinished && $(PIP) install -r requirements.txt \
+		&& cp requirements.txt .venv/installed-run && rm .venv/unfinished; }
+
+.PHONY: install-tests
+install-tests: install
+	@cmp -s tests/requirements.txt .venv/installed-tests || { \
+		echo "Installing what the tests need (once; about a minute)"; \
+		touch .venv/unfinished && $(PIP) install -r requirements.txt -r tests/requirements.txt \
+		&& cp tests/requirements.txt .venv/installed-tests && rm .venv/unfinished; }

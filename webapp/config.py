@@ -1,0 +1,254 @@
+"""Environment -> Settings, read once and checked as a whole.
+
+Every fault is told in a sentence that names the variable, and all of them are told at once, so that
+an operator mends a configuration in one go.
+"""
+
+import base64
+import binascii
+import contextlib
+import ipaddress
+import os
+import secrets
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from flask import current_app
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+TOP = Path(__file__).resolve().parent.parent
+LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1", "[::1]"})
+
+
+class ConfigError(Exception):
+    """The environment does not make a working application; the text says why, a line a fault."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the operator decided. `docs` of each name: the contract's list of settings."""
+
+    instance_dir: Path
+    database_url: str
+    secret_key: str
+    encryption_keys: tuple[bytes, ...]
+    cleanup_token: str
+    public_url: str
+    deploy_env: str
+    host: str
+    port: int
+    workers: int
+    onboarding_steps: tuple[str, ...] | None
+    brand_columns: bool
+    fetch_allow: frozenset[str]
+    retention_hours: int
+    app_name: str
+    after_url: str
+
+    @property
+    def behind_tls(self) -> bool:
+        """True when people reach the application over HTTPS, so that cookies can demand it."""
+        return self.public_url.startswith("https://")
+
+    @property
+    def allowed_hosts(self) -> frozenset[str]:
+        """Host names (without port) that a request may carry; links are made for these alone."""
+        if not self.public_url:
+            return LOOPBACK_NAMES
+        return frozenset({(urlsplit(self.public_url).hostname or "").lower()})
+
+    @property
+    def is_sqlite(self) -> bool:
+        """True when the database is one SQLite file."""
+        return self.database_url.startswith("sqlite")
+
+
+def settings() -> Settings:
+    """The settings of the application at work."""
+    return current_app.extensions["settings"]
+
+
+def read(environ: Mapping[str, str]) -> Settings:
+    """Check the whole environment and return what it says.
+
+    Raises ConfigError, with a sentence for each fault. In `DEPLOY_ENV=local` secrets that are
+    missing are made once and kept in the instance folder, mode 0600.
+    """
+    reader = _Reader(environ)
+    deploy_env = reader.text("DEPLOY_ENV", "local")
+    instance_dir = Path(reader.text("INSTANCE_DIR", str(TOP / "instance"))).resolve()
+    local = deploy_env == "local"
+    host = reader.text("HOST", "127.0.0.1")
+    if local and not _is_loopback(host):
+        reader.fault(
+            f"HOST is {host!r}, but DEPLOY_ENV=local serves this machine alone: "
+            "set DEPLOY_ENV (for example to production) or a loopback HOST."
+        )
+    if reader.choice("AUTH_MODE", ("anonymous", "jwt"), "anonymous") == "jwt":
+        reader.fault("AUTH_MODE=jwt is not available in this version: leave it at anonymous.")
+    with contextlib.suppress(OSError):
+        instance_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    found = Settings(
+        instance_dir=instance_dir,
+        database_url=reader.database_url(f"sqlite:///{instance_dir / 'onward.sqlite'}"),
+        secret_key=reader.secret("SECRET_KEY", instance_dir, local, _new_secret_key),
+        encryption_keys=reader.encryption_keys(instance_dir, local),
+        cleanup_token=reader.text("CLEANUP_TOKEN", ""),
+        public_url=reader.web_address("PUBLIC_URL").rstrip("/"),
+        deploy_env=deploy_env,
+        host=host,
+        port=reader.number("PORT", 8000, 1, 65535),
+        workers=reader.number("WORKERS", 2, 1, 256),
+        onboarding_steps=reader.names("ONBOARDING_STEPS") or None,
+        brand_columns=reader.switch("ENABLE_WEBSITE_BRAND_COLUMNS", True),
+        fetch_allow=frozenset(reader.host_ports("FETCH_ALLOW")),
+        retention_hours=reader.number("RETENTION_HOURS", 24, 1, 8760),
+        app_name=reader.text("APP_NAME", "Onward")[:60],
+        after_url=reader.web_address("AFTER_URL"),
+    )
+    if reader.faults:
+        raise ConfigError("\n".join(reader.faults))
+    return found
+
+
+class _Reader:
+    """Reads one variable at a time and remembers what was wrong with it."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self.environ = environ
+        self.faults: list[str] = []
+
+    def fault(self, sentence: str) -> None:
+        self.faults.append(sentence)
+
+    def text(self, name: str, default: str) -> str:
+        return self.environ.get(name, "").strip() or default
+
+    def number(self, name: str, default: int, low: int, high: int) -> int:
+        given = self.text(name, str(default))
+        if given.isascii() and given.isdigit() and low <= int(given) <= high:
+            return int(given)
+        self.fault(f"{name} is {given!r}; it takes a whole number from {low} to {high}.")
+        return default
+
+    def choice(self, name: str, allowed: tuple[str, ...], default: str) -> str:
+        given = self.text(name, default)
+        if given not in allowed:
+            self.fault(f"{name} is {given!r}; it takes one of: {', '.join(allowed)}.")
+        return given
+
+    def switch(self, name: str, default: bool) -> bool:
+        given = self.text(name, "on" if default else "off").lower()
+        if given in {"1", "true", "yes", "on"}:
+            return True
+        if given not in {"0", "false", "no", "off"}:
+            self.fault(f"{name} is {given!r}; it takes on or off.")
+        return False
+
+    def names(self, name: str) -> tuple[str, ...]:
+        return tuple(part.strip() for part in self.text(name, "").split(",") if part.strip())
+
+    def host_ports(self, name: str) -> list[str]:
+        pairs = []
+        for pair in self.names(name):
+            host, _, port = pair.rpartition(":")
+            if host and port.isascii() and port.isdigit() and 0 < int(port) < 65536:
+                pairs.append(f"{host.lower()}:{int(port)}")
+            else:
+                self.fault(f"{name} holds {pair!r}; it takes host:port pairs, comma-separated.")
+        return pairs
+
+    def web_address(self, name: str) -> str:
+        given = self.text(name, "")
+        try:
+            parts = urlsplit(given)
+            good = not given or (parts.scheme in {"http", "https"} and bool(parts.hostname))
+        except ValueError:
+            good = False
+        if not good:
+            self.fault(f"{name} is {given!r}; it takes an address like https://start.example.com.")
+        return given if good else ""
+
+    def database_url(self, default: str) -> str:
+        given = self.text("DATABASE_URL", default)
+        try:
+            url = make_url(given)
+        except ArgumentError:
+            self.fault("DATABASE_URL is not a database address (sqlite:///… or postgresql://…).")
+            return default
+        if url.drivername in {"postgresql", "postgres"}:
+            url = url.set(drivername="postgresql+psycopg")
+        if url.drivername not in {"sqlite", "postgresql+psycopg"}:
+            self.fault(f"DATABASE_URL names {url.drivername!r}; it takes sqlite or postgresql.")
+        if url.drivername == "sqlite":
+            if url.database in {None, "", ":memory:"}:
+                self.fault("DATABASE_URL names a database in memory; answers need a file.")
+            else:
+                url = url.set(database=str((TOP / str(url.database)).resolve()))
+        return url.render_as_string(hide_password=False)
+
+    def secret(self, name: str, folder: Path, local: bool, make: Callable[[], str]) -> str:
+        given = self.environ.get(name, "").strip()
+        if not given and local:
+            return _kept_secret(folder / name.lower(), make)
+        if not given:
+            self.fault(f"{name} is missing: with DEPLOY_ENV other than local it must be set.")
+        elif name == "SECRET_KEY" and len(given) < 16:
+            self.fault("SECRET_KEY is shorter than 16 characters.")
+        return given
+
+    def encryption_keys(self, folder: Path, local: bool) -> tuple[bytes, ...]:
+        given = self.secret("ENCRYPTION_KEYS", folder, local, _new_encryption_key)
+        keys = []
+        for position, text in enumerate(filter(None, map(str.strip, given.split(","))), start=1):
+            try:
+                key = base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True)
+            except (binascii.Error, ValueError):
+                key = b""
+            if len(key) != 32:
+                self.fault(
+                    f"ENCRYPTION_KEYS: key {position} is not the URL-safe base64 of 32 bytes."
+                )
+            keys.append(key)
+        return tuple(keys)
+
+
+def _is_loopback(host: str) -> bool:
+    if host in LOOPBACK_NAMES:
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _new_secret_key() -> str:
+    return secrets.token_urlsafe(48)
+
+
+def _new_encryption_key() -> str:
+    return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+
+
+def _kept_secret(path: Path, make: Callable[[], str]) -> str:
+    """The secret in this file, made on first need.
+
+    Several processes may start at once: each writes a whole file of its own, and the one whose hard
+    link comes first wins, so that nobody ever reads half a secret or a second one.
+    """
+    if not path.exists():
+        handle, draft = tempfile.mkstemp(dir=path.parent, prefix=path.name + ".")  # mode 0600
+        try:
+            with os.fdopen(handle, "w") as file:
+                file.write(make())
+                file.flush()
+                os.fsync(file.fileno())
+            with contextlib.suppress(FileExistsError):
+                os.link(draft, path)
+        finally:
+            os.unlink(draft)
+    return path.read_text().strip()

@@ -1,0 +1,1 @@
+"""Who is calling. It knows nothing of the wizard."""

@@ -1,0 +1,133 @@
+"""The form that every step's form is made of, and the small filters and checks that they share."""
+
+from typing import Any
+
+from flask_babel import gettext as _
+from flask_wtf import FlaskForm
+from wtforms import Field, PasswordField, RadioField, SelectMultipleField, StringField
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import StopValidation, ValidationError
+from wtforms.widgets import CheckboxInput, ListWidget
+
+MAX_LINE = 1000
+
+
+class StepForm(FlaskForm):
+    """A step's form. CSRF is checked once for the request, before any form is made."""
+
+    class Meta:
+        """WTForms' own settings."""
+
+        csrf = False
+
+    form_errors: list[str]
+
+    def typed(self) -> dict[str, Any]:
+        """Field -> value as typed, without secrets: what a draft keeps."""
+        return {
+            field.name: _as_typed(field) for field in self if not isinstance(field, PasswordField)
+        }
+
+    def secrets(self) -> set[str]:
+        """Names of the secret fields in which something was typed."""
+        return {f.name for f in self if isinstance(f, PasswordField) and f.data}
+
+    def add_errors(self, errors: dict[str, list[str]]) -> None:
+        """Put what was found beyond the form (against stored answers) beside its fields; what
+        belongs to no field stands under `form`."""
+        for name, messages in errors.items():
+            if name in self:
+                self[name].errors = [*self[name].errors, *messages]
+            else:
+                self.form_errors = [*self.form_errors, *messages]
+
+
+def _as_typed(field: Field) -> Any:
+    if isinstance(field, StringField) and field.raw_data:
+        return str(field.raw_data[0]).replace("\r\n", "\n").replace("\0", "")
+    return field.data
+
+
+def strip(value: Any) -> Any:
+    """WTForms filter: white space around a text is never meant, a line ending is one character, and
+    a field that was not sent is an empty text."""
+    return value.replace("\r\n", "\n").strip() if isinstance(value, str) else (value or "")
+
+
+class Text:
+    """The text rules in one: control characters refused, length counted in characters.
+
+    Empty is right unless `required` gives the sentence that asks for it.
+    """
+
+    def __init__(self, low: int = 0, high: int = MAX_LINE, required: str | None = None) -> None:
+        """`low` and `high`: characters, both included."""
+        self.low, self.high, self.required = low, high, required
+        # No maxlength: a browser would cut a pasted text without a word.
+        self.field_flags = {"required": True} if required else {}
+
+    def __call__(self, form: StepForm, field: Field) -> None:
+        """Raise the first thing that is wrong."""
+        text = field.data or ""
+        if not text:
+            if self.required:
+                raise StopValidation(str(self.required))
+            raise StopValidation()
+        if any(ord(char) < 32 and char not in "\n\t" for char in text) or "\x7f" in text:
+            raise ValidationError(_("This contains a character that cannot be stored."))
+        if len(text) < self.low:
+            raise ValidationError(
+                _("Write at least %(low)d characters; these are %(n)d.", low=self.low, n=len(text))
+            )
+        if len(text) > self.high:
+            raise ValidationError(
+                _(
+                    "Keep it within %(high)d characters; these are %(n)d.",
+                    high=self.high,
+                    n=len(text),
+                )
+            )
+
+
+def _choices(pairs: list[Any]) -> list[SelectChoice]:
+    return [SelectChoice(value, label) for value, label in pairs]
+
+
+class OneOf(RadioField):
+    """One of some choices; `required` gives the sentence for none, None lets none be."""
+
+    def __init__(self, label: Any, choices: list[Any], required: Any = None, **kwargs: Any) -> None:
+        """`choices`: (value, label) pairs."""
+        super().__init__(label, choices=_choices(choices), validate_choice=False, **kwargs)
+        self.required = required
+
+    def pre_validate(self, form: StepForm) -> None:
+        """One error at the most, in words that say what to do."""
+        if self.data in (None, ""):
+            if self.required:
+                raise StopValidation(str(self.required))
+        elif self.data not in {choice.value for choice in self.choices}:
+            raise StopValidation(_("Choose one of the answers in the list."))
+
+
+class SomeOf(SelectMultipleField):
+    """Any number of choices, as checkboxes; `required` gives the sentence that asks for one."""
+
+    data: Any
+    widget = ListWidget(prefix_label=False)
+    option_widget = CheckboxInput()
+
+    def __init__(self, label: Any, choices: list[Any], required: Any = None, **kwargs: Any) -> None:
+        """`choices`: (value, label) pairs."""
+        super().__init__(label, choices=_choices(choices), validate_choice=False, **kwargs)
+        self.required = required
+
+    def pre_validate(self, form: StepForm) -> None:
+        """Refuse strangers; bring what was chosen into the order of the list, each once."""
+        known = [choice.value for choice in self.choices]
+        chosen = self.data or []
+        if not set(chosen) <= set(known):
+            raise StopValidation(_("Choose from the answers in the list."))
+        if not chosen and self.required:
+            raise StopValidation(str(self.required))
+        self.data = [value for value in known if value in chosen]

@@ -1,0 +1,165 @@
+"""What a step is: the one thing the engine and the steps agree on.
+
+A step is a class with a slug, a form, a table for its answer, and a few methods; the defaults serve
+a step whose form fields are columns of its answer's table. None of the methods commits, and none
+knows whether a page, the API or a command called it.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol, TypeAlias
+
+from flask_babel import LazyString
+from markupsafe import Markup
+
+from webapp.wizard.forms import StepForm
+
+Words: TypeAlias = str | LazyString
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the review and the summary; `value` is what was answered, as people read it."""
+
+    label: Words
+    value: Words | list[Words] | Markup | None
+    note: Words | None = None
+
+
+@dataclass(frozen=True)
+class Capability:
+    """Something the product can do for this user, or not yet, and why."""
+
+    name: str
+    label: Words
+    available: bool
+    why: Words
+
+
+class Visit(Protocol):
+    """What a step sees of the session at hand: its id, and the answers that it asked for."""
+
+    @property
+    def session(self) -> Any:
+        """The session's own row; a step may set what belongs there, the engine stores it."""
+        ...
+
+    def answer(self, slug: str) -> Any:
+        """The stored answer of a step, None when there is none (or the step is not offered)."""
+        ...
+
+    def keep(self, slug: str, answer: Any) -> None:
+        """Tell the session of an answer that was just made, for the steps that follow from it."""
+        ...
+
+
+@dataclass(frozen=True)
+class StepPage:
+    """A page of a step beside its form, for instance the state of work that it began.
+
+    `context` is called with the visit and returns what the templates get; `fragment` is the part of
+    the page that a script fetches alone.
+    """
+
+    template: str
+    fragment: str
+    context: Callable[[Visit], Mapping[str, Any]]
+
+
+class Step:
+    """One step of the journey. Subclass it, set what is declared here, and list it in `STEPS`."""
+
+    slug: str
+    title: Words
+    description: Words
+    form: type[StepForm]
+    answer: type[Any] | None = None
+    """Model with one row a session (an `Answer`); None for a step that stores otherwise."""
+    optional: bool = False
+    needs: tuple[str, ...] = ()
+    """Slugs of the steps whose answers this one reads; the engine loads them beside its own."""
+    needs_all: bool = False
+    """True for a step that reads every other one's answer."""
+
+    pages: Mapping[str, StepPage] = {}
+    """Further pages of the step: last part of the address -> page."""
+    actions: frozenset[str] = frozenset()
+    """Further buttons (`action`) of the form: their post saves the form, then calls `act`."""
+
+    @property
+    def template(self) -> str:
+        """The template of the step's page."""
+        return f"steps/{self.slug.replace('-', '_')}.html"
+
+    def load(self, session_id: str) -> Any:
+        """The stored answer, for a step without an `answer` model; one statement."""
+        return None
+
+    def stored(self, visit: Visit) -> Any:
+        """What is stored of this step, None when nothing is."""
+        return visit.answer(self.slug)
+
+    def values(self, answer: Any) -> dict[str, Any]:
+        """Stored answer -> field values, as the form shows them."""
+        return {name: getattr(answer, name) for name in self.field_names()}
+
+    def columns(self, form: StepForm) -> dict[str, Any]:
+        """Valid form -> columns of the answer; the other way round from `values`."""
+        return form.data
+
+    def prefill(self, visit: Visit) -> dict[str, Any]:
+        """Field values to suggest when nothing is stored yet."""
+        return {}
+
+    def check(self, form: StepForm, visit: Visit) -> dict[str, list[str]]:
+        """Errors that only the stored answers can tell: {field: [messages]}."""
+        return {}
+
+    def save(self, form: StepForm, visit: Visit, now: datetime) -> None:
+        """Store a valid form, inside the engine's transaction."""
+        assert self.answer is not None  # noqa: S101 - a step without a table has its own `save`
+        answer = visit.answer(self.slug) or self.answer(session_id=visit.session.id)
+        for name, value in self.columns(form).items():
+            setattr(answer, name, value)
+        answer.updated_at = now
+        visit.keep(self.slug, answer)
+
+    def refresh(self, visit: Visit, now: datetime) -> None:
+        """Called when a step that this one `needs` was saved and this one is stored already."""
+
+    def same(self, form: StepForm, answer: Any) -> bool:
+        """True when a valid form says just what is stored, so that a second post is no change."""
+        return answer is not None and self.values(answer) == form.data
+
+    def rows(self, visit: Visit) -> Iterable[Row]:
+        """The lines of this step on the review and the summary."""
+        return ()
+
+    def capabilities(self, visit: Visit) -> Iterable[Capability]:
+        """What this step's answer makes possible, for the summary."""
+        return ()
+
+    def beside_form(self, visit: Visit) -> Mapping[str, Any]:
+        """What the step's template shows beside the form."""
+        return {}
+
+    def report(self, visit: Visit) -> Mapping[str, Any]:
+        """Results that the summary shows beside the rows: name in the template -> object."""
+        return {}
+
+    def act(self, action: str, visit: Visit, now: datetime) -> None:
+        """Do what a further button asks for, in the transaction of the save."""
+
+    def field_names(self) -> list[str]:
+        """The form's fields in their order."""
+        return _field_names(self.form)
+
+
+def _field_names(form: type[StepForm]) -> list[str]:
+    unbound = [
+        (value.creation_counter, name)
+        for name in dir(form)
+        if not name.startswith("_") and hasattr(value := getattr(form, name), "creation_counter")
+    ]
+    return [name for _counter, name in sorted(unbound)]

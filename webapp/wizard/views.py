@@ -1,0 +1,545 @@
+"""The pages. A view is a paragraph: who calls, which step, one call into the store, a redirect."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import DBAPIError
+from werkzeug.datastructures import MultiDict
+from werkzeug.exceptions import NotFound
+from wtforms import Field
+from wtforms.fields.choices import SelectFieldBase
+
+from webapp import errors
+from webapp.config import settings
+from webapp.extensions import db
+from webapp.identity import anonymous
+from webapp.security import from_our_own_page
+from webapp.wizard import revision, store
+from webapp.wizard.forms import StepForm
+from webapp.wizard.journey import Journey
+from webapp.wizard.step import Step
+from webapp.wizard.visit import StepLocked, Visit
+
+bp = Blueprint("wizard", __name__, url_prefix="/onboarding")
+
+
+@dataclass
+class Page:
+    """What the template of a step gets; `extra` is what the step says `beside_form`."""
+
+    step: Step
+    form: StepForm
+    visit: Visit | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+    revision: str | None = None
+    notice: str | None = None
+    retry: bool = False
+    saved_at: datetime | None = None
+    draft_at: datetime | None = None
+
+    @property
+    def journey(self) -> Journey[Step]:
+        """The steps of the application."""
+        return store.journey()
+
+    @property
+    def number(self) -> int:
+        """1 for the first step."""
+        return self.journey.number(self.step.slug)
+
+    @property
+    def count(self) -> int:
+        """How many steps there are."""
+        return len(self.journey)
+
+    @property
+    def completed(self) -> bool:
+        """The session is completed: this is a change to a finished thing."""
+        return self.visit is not None and self.visit.session.completed
+
+    @property
+    def rail(self) -> list[dict[str, Any]]:
+        """Every step with its state; without a session they are merely listed."""
+        return [_rail_item(self.journey, step, self.step, self.visit) for step in self.journey]
+
+    @property
+    def dropped(self) -> set[str]:
+        """Secret fields in which something was typed that is not sent back."""
+        return self.form.secrets()
+
+    @property
+    def can_go_back(self) -> bool:
+        """Not from the first step, and a completed session has its summary to go back to."""
+        return self.number > 1 and not self.completed
+
+    @property
+    def can_go_later(self) -> bool:
+        """There is a draft to keep."""
+        return not self.completed
+
+    @property
+    def can_skip(self) -> bool:
+        """The step is optional."""
+        return self.step.optional
+
+    @property
+    def can_discard(self) -> bool:
+        """The page shows a draft."""
+        return self.draft_at is not None
+
+
+# -- the way in ------------------------------------------------------------------------------------
+
+
+@bp.get("/")
+def welcome() -> ResponseReturnValue:
+    """The welcome page, or straight on to where the caller stands."""
+    visit = _visit_or_none()
+    if visit is not None:
+        return _on_to(visit)
+    anonymous.offered_id()
+    return render_template("wizard/welcome.html", steps=store.journey().steps)
+
+
+@bp.get("/start")
+def started() -> ResponseReturnValue:
+    """Where the button's page leads when it is reloaded, for instance after an error."""
+    return redirect(url_for(".welcome"), 303)
+
+
+@bp.post("/start")
+def start() -> ResponseReturnValue:
+    """Find or create the caller's session."""
+    visit = _visit_or_none() or _open()
+    return _on_to(visit)
+
+
+@bp.get("/<slug>")
+def show_step(slug: str) -> ResponseReturnValue:
+    """A step's form, from the draft or from what is stored."""
+    step = _step(slug)
+    visit = _visit_or_none(step)
+    if visit is None:
+        return _to_the_start()
+    visit.require(step)
+    return _render(_page(step, visit))
+
+
+@bp.post("/<slug>")
+def save_step(slug: str) -> ResponseReturnValue:
+    """One of the form's buttons; without one, save."""
+    step = _step(slug)
+    action = request.form.get("action", "save") or "save"
+    if action not in _ACTIONS and action not in step.actions:
+        abort(422)
+    session_id = anonymous.session_id()
+    typed = step.form(formdata=_chosen_values(step))
+    try:
+        if session_id is None:
+            raise store.SessionGone
+        base = revision.read(session_id, slug, request.form.get("revision", ""))
+        return _ACTIONS.get(action, _save)(session_id, step, typed, base)
+    except store.SessionGone:
+        return _begin_with_draft(step, typed)
+
+
+@bp.get("/<slug>/<name>")
+def step_page(slug: str, name: str) -> ResponseReturnValue:
+    """A page of the step's own, whole or as the fragment that a script asks for."""
+    step = _step(slug)
+    page = step.pages.get(name)
+    if page is None:
+        abort(404)
+    visit = _visit_or_none(step)
+    if visit is None:
+        return _to_the_start()
+    visit.require(step)
+    fragment = "X-Fragment" in request.headers
+    template = page.fragment if fragment else page.template
+    return render_template(template, fragment=fragment, step=step, **page.context(visit))
+
+
+# -- the buttons -----------------------------------------------------------------------------------
+
+
+def _save(session_id: str, step: Step, form: StepForm, base: int | None) -> ResponseReturnValue:
+    try:
+        visit = store.save(session_id, step, form, base, request.form.get("action", ""))
+    except store.AnswersInvalid as error:
+        visit = error.args[0] if error.args else store.require(session_id, step)
+        return _render(_page(step, visit, form, base)), 422
+    except store.StaleRevision:
+        return _conflict(step, store.require(session_id, step), form)
+    except store.JourneyIncomplete as error:
+        page = _page(step, store.require(session_id, step), form, base)
+        page.extra["problems"] = [
+            {"slug": s.slug, "title": s.title, "messages": messages}
+            for s, messages in error.args[0]
+        ]
+        return _render(page), 422
+    anonymous.renew()
+    if request.form.get("action") in step.actions:
+        return redirect(url_for(".show_step", slug=step.slug), 303)
+    if visit.session.completed:
+        place = step.slug if step is not visit.journey.last else None
+        return redirect(url_for(".summary", _anchor=place), 303)
+    return _on_to(visit)
+
+
+def _back(session_id: str, step: Step, form: StepForm, base: int | None) -> ResponseReturnValue:
+    store.keep_draft(session_id, step, form.typed(), base)
+    before = store.journey().before(step.slug) or step
+    return redirect(url_for(".show_step", slug=before.slug), 303)
+
+
+def _later(session_id: str, step: Step, form: StepForm, base: int | None) -> ResponseReturnValue:
+    store.keep_draft(session_id, step, form.typed(), base)
+    flash(_("Kept for later. You can close this page; this step waits for you here."), "success")
+    return redirect(url_for(".show_step", slug=step.slug), 303)
+
+
+def _skip(session_id: str, step: Step, form: StepForm, base: int | None) -> ResponseReturnValue:
+    try:
+        visit = store.skip(session_id, step, base, form.typed())
+    except store.StepRequired:
+        page = _page(step, store.require(session_id, step), form, base)
+        page.notice = _("This step is needed: it cannot be skipped.")
+        return _render(page), 422
+    except store.StaleRevision:
+        return _conflict(step, store.require(session_id, step), form)
+    return redirect(url_for(".summary"), 303) if visit.session.completed else _on_to(visit)
+
+
+def _discard(session_id: str, step: Step, _form: StepForm, base: int | None) -> ResponseReturnValue:
+    store.keep_draft(session_id, step, None, base)
+    return redirect(url_for(".show_step", slug=step.slug), 303)
+
+
+_ACTIONS: dict[str, Callable[[str, Step, StepForm, int | None], ResponseReturnValue]] = {
+    "save": _save,
+    "back": _back,
+    "later": _later,
+    "skip": _skip,
+    "discard": _discard,
+}
+
+
+# -- the end, and the beginning again --------------------------------------------------------------
+
+
+@bp.get("/summary")
+def summary() -> ResponseReturnValue:
+    """Every answer and result, read from SQL."""
+    visit = _visit_or_none(everything=True)
+    if visit is None:
+        return _to_the_start()
+    if not visit.session.completed:
+        flash(_("The summary is ready once every step is finished. This one comes next."), "info")
+        return _on_to(visit)
+    reports: dict[str, Any] = {"persona": None, "analysis": None}
+    for step in visit.journey:
+        reports.update(step.report(visit))
+    return render_template(
+        "wizard/summary.html",
+        sections=_sections(visit),
+        capabilities=[one for step in visit.journey for one in step.capabilities(visit)],
+        declaration=visit.session.first_declaration,
+        completed_at=visit.session.completed_at,
+        after_url=settings().after_url or None,
+        **reports,
+    )
+
+
+@bp.get("/reset")
+def confirm_reset() -> ResponseReturnValue:
+    """Ask before everything is deleted."""
+    return render_template("wizard/reset.html") if _visit_or_none() else _to_the_start()
+
+
+@bp.post("/reset")
+def reset() -> ResponseReturnValue:
+    """Delete the caller's answers and start again."""
+    session_id = anonymous.session_id()
+    if session_id is None:
+        return _to_the_start()
+    try:
+        store.reset(session_id)
+    except store.SessionGone:
+        return _to_the_start()
+    flash(_("Everything was deleted. You are at the beginning again."), "success")
+    return redirect(url_for(".show_step", slug=store.journey().steps[0].slug), 303)
+
+
+# -- when something is in the way ------------------------------------------------------------------
+
+
+@bp.errorhandler(StepLocked)
+def send_back(error: StepLocked) -> ResponseReturnValue:
+    """A step too far: to where the caller may be, with the reason."""
+    visit: Visit = error.args[0]
+    assert visit.resume  # noqa: S101 - a completed session has no locked step
+    flash(_("First finish this step: “%(title)s”.", title=visit.resume.title), "info")
+    return redirect(url_for(".show_step", slug=visit.resume.slug), 303)
+
+
+@bp.errorhandler(CSRFError)
+def token_expired(error: CSRFError) -> ResponseReturnValue:
+    """The same form again, with what was typed and a fresh token; nothing was stored."""
+    sentence = _(
+        "This page was open for too long, so nothing was saved yet. "
+        "What you typed is still here: send it once more."
+    )
+    return _give_back(400, sentence) or errors.http_error(error)
+
+
+def database_away(error: Exception) -> ResponseReturnValue:
+    """The same form again, with what was typed, and when to try again; nothing was stored."""
+    db.session.remove()
+    sentence = _(
+        "We cannot reach our records just now, so nothing was saved yet. "
+        "What you typed is still here: try again in a moment."
+    )
+    given_back = None
+    if request.method == "POST" and errors.is_database_away(error):
+        given_back = _give_back(503, sentence, without_database=True)
+    if given_back is None:
+        return errors.database_error(error)
+    response = current_app.make_response(given_back)
+    response.headers["Retry-After"] = str(errors.RETRY_SECONDS)
+    return response
+
+
+for _kind in (*errors.DATABASE_ERRORS, DBAPIError):
+    bp.register_error_handler(_kind, database_away)
+
+
+def _give_back(
+    status: int, notice: str, without_database: bool = False
+) -> ResponseReturnValue | None:
+    """The form of the refused post, filled with what was typed; None where there is no such form or
+    the post did not come from a page of ours."""
+    slug = (request.view_args or {}).get("slug", "")
+    step = store.journey().get(slug)
+    if request.endpoint != f"{bp.name}.save_step" or step is None or not from_our_own_page():
+        return None
+    form = step.form(formdata=_chosen_values(step))
+    visit = None if without_database else _visit_or_none(step)
+    page = Page(step, form, visit, notice=notice, retry=True)
+    page.revision = request.form.get("revision") or None
+    page.extra = dict(step.beside_form(visit or _Nobody()))
+    if step.needs_all:
+        page.extra["sections"] = _sections(visit) if visit else []
+    return _render(page), status
+
+
+class _Nobody:
+    """Stands in for a visit where nothing can be read."""
+
+    session = None
+
+    def answer(self, slug: str) -> None:
+        return None
+
+    def keep(self, slug: str, answer: Any) -> None:
+        raise NotImplementedError
+
+
+# -- helpers ---------------------------------------------------------------------------------------
+
+
+def _step(slug: str) -> Step:
+    step = store.journey().get(slug)
+    if step is None:
+        raise NotFound
+    return step
+
+
+def _visit_or_none(step: Step | None = None, everything: bool = False) -> Visit | None:
+    session_id = anonymous.session_id()
+    visit = store.load(session_id, step, everything) if session_id else None
+    if visit is not None:
+        anonymous.renew()
+    return visit
+
+
+def _open() -> Visit:
+    session_id = anonymous.offered_id()
+    store.open_session(session_id)
+    anonymous.remember(session_id)
+    return store.require(session_id)
+
+
+def _on_to(visit: Visit) -> ResponseReturnValue:
+    resume = visit.resume
+    if resume is None:
+        return redirect(url_for(".summary"), 303)
+    return redirect(url_for(".show_step", slug=resume.slug), 303)
+
+
+def _to_the_start() -> ResponseReturnValue:
+    flash(_("There is nothing of yours here yet, or no longer. Start here."), "info")
+    return redirect(url_for(".welcome"), 303)
+
+
+def _begin_with_draft(step: Step, form: StepForm) -> ResponseReturnValue:
+    """The caller has no session (any more): open one, keep what was typed as the step's draft."""
+    session_id = _open().session.id
+    store.keep_draft(session_id, step, form.typed(), revision.FOREIGN)
+    flash(
+        _(
+            "Your earlier session has ended, so a new one was begun. What you typed in “%(title)s” "
+            "is kept and shown there.",
+            title=step.title,
+        ),
+        "warning",
+    )
+    return _on_to(store.require(session_id))
+
+
+def _page(step: Step, visit: Visit, form: StepForm | None = None, base: int | None = None) -> Page:
+    """The page of a step: a refused form as it was typed, else the draft, else what is stored."""
+    row = visit.progress.get(step.slug)
+    stored = step.stored(visit)
+    page = Page(step, form or step.form(formdata=None), visit)
+    count = visit.revision(step.slug)
+    if form is not None:
+        count = count if base is revision.MISSING else base
+    else:
+        values = step.values(stored) if stored is not None else step.prefill(visit)
+        if row and row.draft is not None:
+            values = values | row.draft
+            page.draft_at = row.draft_at
+            count = count if row.draft_revision is None else row.draft_revision
+        page.form = step.form(formdata=None, data=values)
+    page.revision = revision.write(visit.session.id, step.slug, count)
+    page.saved_at = row.saved_at if row else None
+    page.extra = dict(step.beside_form(visit))
+    if step.needs_all:
+        page.extra["sections"] = _sections(visit, review=True)
+    return page
+
+
+def _render(page: Page) -> str:
+    return render_template(page.step.template, page=page)
+
+
+def _rail_item(
+    journey: Journey[Step], step: Step, shown: Step, visit: Visit | None
+) -> dict[str, Any]:
+    row = visit.progress.get(step.slug) if visit else None
+    reachable = visit is not None and visit.may_visit(step)
+    state = "open" if reachable or visit is None else "locked"
+    if row and row.done:
+        state = "done" if row.saved_at else "skipped"
+    if step is shown:
+        state = "current"
+    return {
+        "number": journey.number(step.slug),
+        "slug": step.slug,
+        "title": step.title,
+        "optional": step.optional,
+        "state": state,
+        "url": url_for(".show_step", slug=step.slug) if reachable else None,
+    }
+
+
+def _sections(visit: Visit, review: bool = False) -> list[dict[str, Any]]:
+    """Every step's rows; on the review without the step that shows it."""
+    sections = []
+    for step in visit.journey:
+        if review and step.needs_all:
+            continue
+        row = visit.progress.get(step.slug)
+        state = "open"
+        if row and row.done:
+            state = "saved" if row.saved_at else "skipped"
+        sections.append(
+            {
+                "slug": step.slug,
+                "title": step.title,
+                "state": state,
+                "saved_at": row.saved_at if row else None,
+                "change_url": url_for(".show_step", slug=step.slug),
+                "rows": list(step.rows(visit)) if state == "saved" else [],
+            }
+        )
+    return sections
+
+
+# -- two versions of one answer --------------------------------------------------------------------
+
+
+def _chosen_values(step: Step) -> MultiDict[str, str]:
+    """The form's values; from the conflict page, those that were chosen there, field by field.
+
+    That page sends `choose-<field>` (stored or typed) and the typed values as `typed-<field>`; the
+    stored ones come with the page's own revision, so that they are still what is stored or it is a
+    conflict again.
+    """
+    if not any(name.startswith("choose-") for name in request.form):
+        return request.form
+    session_id = anonymous.session_id()
+    visit = store.load(session_id, step) if session_id else None
+    stored = step.stored(visit) if visit else None
+    kept = step.values(stored) if stored is not None else {}
+    values: MultiDict[str, str] = MultiDict()
+    for name in step.field_names():
+        if request.form.get(f"choose-{name}") == "stored":
+            given = _as_posted(kept.get(name))
+        else:
+            given = request.form.getlist(f"typed-{name}") or request.form.getlist(name)
+        values.setlist(name, given)
+    return values
+
+
+def _as_posted(value: Any) -> list[str]:
+    """A stored value the way a browser would post it."""
+    if value is None or value is False:
+        return []
+    if value is True:
+        return ["y"]
+    return [str(one) for one in value] if isinstance(value, list | tuple) else [str(value)]
+
+
+def _conflict(step: Step, visit: Visit, typed: StepForm) -> ResponseReturnValue:
+    """409: what is stored and what was typed, field by field, to choose from."""
+    stored = step.stored(visit)
+    values = step.values(stored) if stored is not None else {}
+    kept = step.form(formdata=None, data=values) if values else step.form(MultiDict())
+    page = Page(step, typed, visit)
+    page.revision = revision.write(visit.session.id, step.slug, visit.revision(step.slug))
+    row = visit.progress.get(step.slug)
+    page.saved_at = row.saved_at if row else None
+    hidden = typed.secrets()
+    fields = [
+        {
+            "name": one.name,
+            "label": one.label.text,
+            "stored": _display(kept[one.name]),
+            "typed": "" if one.name in hidden else _display(one),
+            "typed_values": [] if one.name in hidden else _as_posted(one.data),
+            "secret": one.name in hidden,
+            "same": one.name not in hidden and kept[one.name].data == one.data,
+        }
+        for one in typed
+    ]
+    stored_at = page.saved_at or visit.session.updated_at
+    page_text = render_template(
+        "wizard/conflict.html", page=page, fields=fields, stored_at=stored_at
+    )
+    return page_text, 409
+
+
+def _display(field: Field) -> str:
+    """A field's value as people read it."""
+    if isinstance(field, SelectFieldBase):
+        return ", ".join(str(option.label.text) for option in field if option.checked)
+    if isinstance(field.data, bool):
+        return _("Yes") if field.data else _("No")
+    return str(field.data or "")

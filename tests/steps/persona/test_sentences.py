@@ -1,0 +1,95 @@
+"""The table of sentences: complete, used, and able to speak another language."""
+
+import re
+from pathlib import Path
+from string import Formatter
+
+import pytest
+
+from webapp.steps.persona import sentences
+from webapp.steps.persona.build import basis_sentence, build_persona, prefill
+from webapp.steps.persona.sentences import SENTENCES, Sentence, render, sentence, words_of
+
+from .samples import BUSINESS, LONG, SHORT, answers
+
+MODULES = Path(sentences.__file__).parent
+# Codes whose last part is put in when they are used.
+COMPOSED = re.compile(
+    r"(?:archetype|style_person|rule_person|style|basis(?:_until_then|_instead)?)_"
+)
+
+
+def test_every_sentence_is_used() -> None:
+    source = "".join(
+        path.read_text("utf-8") for path in MODULES.glob("*.py") if path.name != "sentences.py"
+    )
+    unused = [code for code in SENTENCES if f'"{code}"' not in source and not COMPOSED.match(code)]
+    assert unused == []
+
+
+@pytest.mark.parametrize("code", SENTENCES)
+def test_every_sentence_ends_well_and_names_its_values(code) -> None:
+    text = SENTENCES[code]
+    if not code.startswith(("from_", "name_", "voice_business", "voice_stated")):
+        assert text.endswith((".", "?"))
+    for _, field, _, conversion in Formatter().parse(text):
+        assert field is None or field.isidentifier()
+        assert conversion is None
+
+
+def test_a_code_or_a_value_that_is_missing_is_refused_at_once() -> None:
+    with pytest.raises(KeyError):
+        sentence("no_such_sentence")
+    with pytest.raises(KeyError):
+        sentence("style_sentences")
+
+
+def test_only_the_values_that_a_sentence_names_are_kept() -> None:
+    assert sentence("style_sentences", mean=3, other="x") == Sentence(
+        "style_sentences", {"mean": 3}
+    )
+
+
+def test_the_codes_beside_a_text_say_it_again() -> None:
+    made = render({"a": sentence("style_sentences", mean=3), "b": [sentence("style_easy")]})
+    assert made["a"] == "Sentences of about 3 words."
+    assert made["b"] == ["Easy to read."]
+    again = Sentence(**made["codes"]["a"][0])
+    assert words_of(again) == made["a"]
+
+
+def test_every_generated_sentence_goes_through_the_translation() -> None:
+    seen = []
+
+    def upper(text: str) -> str:
+        seen.append(text)
+        return "ÜBERSETZT"
+
+    made = build_persona(answers(), LONG, None, upper)
+    assert set(seen) <= set(SENTENCES.values())
+    assert made["core_persona"]["tone_agreement"]["sentence"] == "ÜBERSETZT"
+    assert set(made["core_persona"]["stylistic_constraints"]["rules"]) == {"ÜBERSETZT"}
+    for persona in made["platform_personas"].values():
+        for key in ("platform_best_practices", "dos", "donts"):
+            assert set(persona[key]) == {"ÜBERSETZT"}
+    assert basis_sentence(LONG, None, upper) == "ÜBERSETZT"
+    assert set(prefill(SHORT, BUSINESS, upper)[1].values()) == {"ÜBERSETZT"}
+
+
+def test_a_stored_persona_can_be_said_again_from_its_codes() -> None:
+    made = build_persona(answers(), LONG, None)
+    checked = 0
+
+    def walk(section: dict) -> None:
+        nonlocal checked
+        for key, parts in section.get("codes", {}).items():
+            said = [words_of(Sentence(**part)) for part in parts]
+            text = section[key]
+            assert text == said if isinstance(text, list) else text == " ".join(said)
+            checked += len(said)
+        for value in section.values():
+            if isinstance(value, dict):
+                walk(value)
+
+    walk(made)
+    assert checked > 30

@@ -1,0 +1,135 @@
+"""Step 5: where the writing goes. Optional."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from email_validator import EmailNotValidError, validate_email
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import String
+from sqlalchemy.orm import Mapped, mapped_column
+from wtforms import EmailField
+from wtforms.validators import ValidationError
+
+from webapp.extensions import Model
+from webapp.types import JSON
+from webapp.wizard.forms import SomeOf, StepForm, Text, strip
+from webapp.wizard.models import Answer
+from webapp.wizard.step import Capability, Row, Step, Visit
+
+PLATFORMS = [
+    ("wordpress", "WordPress"),
+    ("wix", "Wix"),
+    ("ghost", "Ghost"),
+    ("gsc", "Google Search Console"),
+    ("bing", "Bing Webmaster Tools"),
+    ("ga4", "Google Analytics 4"),
+    ("rss", _l("RSS or Atom feed")),
+    ("linkedin", "LinkedIn"),
+    ("facebook", "Facebook"),
+    ("twitter", "X (Twitter)"),
+    ("instagram", "Instagram"),
+    ("youtube", "YouTube"),
+]
+
+
+class PlatformIntegrations(Answer, Model):
+    """Which platforms the user wants to connect, and whom to tell."""
+
+    __tablename__ = "platform_integrations"
+
+    platforms: Mapped[list[str]] = mapped_column(JSON)
+    notify_email: Mapped[str | None] = mapped_column(String(254))
+
+
+class IntegrationsForm(StepForm):
+    """Platforms and an address for news of them."""
+
+    platforms = SomeOf(
+        _l("Which of these do you use?"),
+        choices=PLATFORMS,
+        description=_l("Choose as many as you like, or none."),
+    )
+    notify_email = EmailField(
+        _l("Tell me by email when a connection is ready (optional)"),
+        filters=[strip],
+        validators=[Text(high=254)],
+        description=_l("For this alone. Leave it empty to hear nothing."),
+        render_kw={"autocomplete": "email"},
+    )
+
+    def validate_notify_email(self, field: EmailField) -> None:
+        """The shape of the address alone; nobody's mail server is asked."""
+        try:
+            found = validate_email(field.data, check_deliverability=False)
+        except EmailNotValidError as error:
+            raise ValidationError(
+                _("Write an email address like name@example.com, or leave this empty.")
+            ) from error
+        field.data = found.normalized
+
+
+class IntegrationsStep(Step):
+    """Integrations."""
+
+    slug = "integrations"
+    title = _l("Integrations")
+    description = _l(
+        "Name the places that your writing goes to. Nothing is connected yet, "
+        "and you can skip this step."
+    )
+    form = IntegrationsForm
+    answer = PlatformIntegrations
+    optional = True
+    needs = ("website",)
+
+    def values(self, answer: PlatformIntegrations) -> dict[str, Any]:
+        """An empty address is an empty text in the form."""
+        return super().values(answer) | {"notify_email": answer.notify_email or ""}
+
+    def columns(self, form: StepForm) -> dict[str, Any]:
+        """An empty text is no address in the table."""
+        return form.data | {"notify_email": form.data["notify_email"] or None}
+
+    def prefill(self, visit: Visit) -> dict[str, Any]:
+        """Tick what the analysis found on the user's own site."""
+        return {"platforms": _found(visit)}
+
+    def beside_form(self, visit: Visit) -> Mapping[str, Any]:
+        """What to mark "found on your site"."""
+        return {"found": set(_found(visit))}
+
+    def rows(self, visit: Visit) -> Iterable[Row]:
+        """Platforms and the address."""
+        answer: PlatformIntegrations | None = visit.answer(self.slug)
+        if answer is None:
+            return
+        labels = dict(PLATFORMS)
+        found = set(_found(visit)) & set(answer.platforms)
+        note = _l(
+            "Found on your site: %(names)s", names=", ".join(str(labels[n]) for n in sorted(found))
+        )
+        yield Row(
+            _l("Platforms"),
+            [labels.get(name, name) for name in answer.platforms] or _l("None chosen"),
+            note if found else None,
+        )
+        yield Row(_l("Email for news of them"), answer.notify_email or _l("None"))
+
+    def capabilities(self, visit: Visit) -> Iterable[Capability]:
+        """At least one platform chosen."""
+        answer: PlatformIntegrations | None = visit.answer(self.slug)
+        chosen = bool(answer and answer.platforms)
+        yield Capability(
+            "integrations",
+            _l("Third-party integrations"),
+            chosen,
+            _l("You chose at least one platform.") if chosen else _l("No platform is chosen."),
+        )
+
+
+def _found(visit: Visit) -> list[str]:
+    website = visit.answer("website")
+    analysis = website.current_analysis if website else None
+    found = (analysis.crawl_result or {}).get("detected_platforms", []) if analysis else []
+    return [name for name, _label in PLATFORMS if name in found]

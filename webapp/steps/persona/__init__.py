@@ -1,0 +1,1 @@
+"""Step 4: the persona, built from what was measured and what was answered."""

@@ -1,0 +1,1 @@
+"""Step 2: the website, and the analysis that reads it."""

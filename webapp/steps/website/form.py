@@ -1,0 +1,81 @@
+"""The form of the website step."""
+
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from wtforms import BooleanField, StringField, TextAreaField, URLField
+from wtforms.validators import ValidationError
+
+from webapp.config import settings
+from webapp.site.address import AddressError, normalise
+from webapp.wizard.forms import OneOf, StepForm, Text, strip
+
+
+class WebsiteForm(StepForm):
+    """A website, or a few words on the business in its place."""
+
+    has_website = OneOf(
+        _l("Do you have a website?"),
+        choices=[("yes", _l("Yes")), ("no", _l("No, or not yet"))],
+        required=_l("Say whether you have a website."),
+    )
+    website_url = URLField(
+        _l("Address of your website"),
+        filters=[strip],
+        validators=[],
+        description=_l(
+            "For example example.com. We read its public pages and measure how it writes."
+        ),
+        render_kw={"autocomplete": "url"},
+    )
+    use_analysis = BooleanField(
+        _l("Let the persona follow from what is measured there"),
+        default=True,
+        description=_l("Otherwise your own answers alone decide."),
+    )
+    business_description = TextAreaField(
+        _l("What does your business do?"),
+        filters=[strip],
+        validators=[Text(high=1000)],
+        description=_l("Two or three sentences are enough, 10 to 1,000 characters."),
+    )
+    industry = StringField(
+        _l("Industry (optional)"),
+        filters=[strip],
+        validators=[Text(high=100)],
+        description=_l("For example: bakery, tax advice, open-source software."),
+    )
+    target_audience = TextAreaField(
+        _l("Whom do you write for? (optional)"), filters=[strip], validators=[Text(high=500)]
+    )
+    business_goals = TextAreaField(
+        _l("What should your writing bring about? (optional)"),
+        filters=[strip],
+        validators=[Text(high=1000)],
+    )
+
+    def validate_website_url(self, field: URLField) -> None:
+        """Complete and check the address; without a website nothing in it matters."""
+        if self.has_website.data == "no":
+            field.data = ""
+        elif field.data:
+            try:
+                field.data = normalise(field.data, settings().fetch_allow)
+            except AddressError as error:
+                raise ValidationError(str(error)) from error
+        elif self.has_website.data == "yes":
+            raise ValidationError(_("Enter the address of your website."))
+
+    def validate_business_description(self, field: TextAreaField) -> None:
+        """Where there is no website, it must be long enough to say something."""
+        length = len(field.data)
+        if self.has_website.data == "no" and 0 < length < 10:
+            raise ValidationError(_("Write at least 10 characters; these are %(n)d.", n=length))
+
+    def validate(self, extra_validators: object = None) -> bool:
+        """The fields, then what one asks of the other."""
+        good = super().validate(extra_validators)
+        if self.has_website.data == "no" and not self.business_description.data:
+            message = _("Describe your business in a few words, as there is no website to read.")
+            self.add_errors({"business_description": [message]})
+            good = False
+        return good

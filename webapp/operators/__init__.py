@@ -1,0 +1,1 @@
+"""What operators, probes and cron call. It looks at nobody's identity."""

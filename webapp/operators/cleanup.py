@@ -1,0 +1,107 @@
+"""Deletion of abandoned sessions: for cron over HTTP, for the command line, and on PostgreSQL as
+the SQL function `cleanup_onboarding_sessions(hours)`."""
+
+import hmac
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from flask import Blueprint, Response, jsonify, request
+from sqlalchemy import delete, func, select
+
+from webapp.config import settings
+from webapp.errors import problem
+from webapp.extensions import csrf, db, transaction
+from webapp.types import now
+from webapp.wizard.models import OnboardingSession
+
+bp = Blueprint("cleanup", __name__)
+
+MIN_HOURS, MAX_HOURS = 1, 8760
+BATCH = 500
+
+
+@dataclass(frozen=True)
+class Cleanup:
+    """What a cleanup did, or would do."""
+
+    deleted: int
+    hours: int
+    cutoff: datetime
+
+
+def run(hours: int, dry_run: bool = False) -> Cleanup:
+    """Delete the sessions that are not completed and were not touched for `hours`, in batches of
+    500 with a commit each, so that nobody waits long for a lock."""
+    cutoff = now() - timedelta(hours=hours)
+    if dry_run:
+        count = select(func.count()).select_from(OnboardingSession).where(_abandoned(cutoff))
+        return Cleanup(db.session.scalar(count) or 0, hours, cutoff)
+    return Cleanup(sum(_batches(cutoff)), hours, cutoff)
+
+
+def _batches(cutoff: datetime) -> Iterator[int]:
+    """Sizes of the batches as they are deleted.
+
+    Deciding and deleting are one statement: a save that holds the session's row is skipped, and one
+    that came just before is seen, because every write touches that row.
+    """
+    chosen = (
+        select(OnboardingSession.id)
+        .where(_abandoned(cutoff))
+        .order_by(OnboardingSession.updated_at)
+        .limit(BATCH)
+        .with_for_update(skip_locked=True)
+    )
+    while True:
+        with transaction():
+            found = OnboardingSession.id.in_(chosen)
+            result = db.session.execute(
+                delete(OnboardingSession)
+                .where(found)
+                .returning(OnboardingSession.id)
+                .execution_options(synchronize_session=False)
+            )
+            size = len(result.all())
+        if size:
+            yield size
+        if size < BATCH:
+            return
+
+
+def _abandoned(cutoff: datetime):  # type: ignore[no-untyped-def]  # an SQL expression
+    return ~OnboardingSession.completed & (OnboardingSession.updated_at < cutoff)
+
+
+@bp.post("/api/onboarding/cleanup")
+@csrf.exempt
+def cleanup() -> Response:
+    """What cron calls, with `Authorization: Bearer $CLEANUP_TOKEN`; `dry_run=1` counts alone."""
+    token = settings().cleanup_token
+    if not token:
+        return problem(503, "No CLEANUP_TOKEN is configured, so this door stays shut.")
+    scheme, _space, given = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not given.strip():
+        response = problem(401, "Send the header Authorization: Bearer with the cleanup token.")
+        response.headers["WWW-Authenticate"] = "Bearer"
+        return response
+    if not hmac.compare_digest(given.strip().encode(), token.encode()):
+        return problem(403, "This is not the cleanup token.")
+    text = request.args.get("hours", "24")
+    hours = int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0
+    dry_run = request.args.get("dry_run", "0").lower()
+    wrong = {}
+    if not MIN_HOURS <= hours <= MAX_HOURS:
+        wrong["hours"] = [f"It takes a whole number from {MIN_HOURS} to {MAX_HOURS}."]
+    if dry_run not in {"0", "1", "true", "false"}:
+        wrong["dry_run"] = ["It takes 1 or 0."]
+    if wrong:
+        return problem(422, "The cleanup was not run.", wrong)
+    done = run(hours, dry_run=dry_run in {"1", "true"})
+    return jsonify(
+        success=True,
+        deleted_count=done.deleted,
+        cutoff_hours=done.hours,
+        cutoff_time=done.cutoff.isoformat(),
+        dry_run=dry_run in {"1", "true"},
+    )

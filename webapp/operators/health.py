@@ -1,0 +1,46 @@
+"""Probes: is the process up, and may it get traffic."""
+
+from functools import cache
+
+from alembic.script import ScriptDirectory
+from flask import Blueprint, Response, current_app, jsonify
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError, TimeoutError
+
+from webapp.extensions import db
+
+bp = Blueprint("health", __name__)
+
+
+@bp.get("/healthz")
+def healthz() -> Response:
+    """The process is up."""
+    return jsonify(status="ok")
+
+
+@bp.get("/readyz")
+def readyz() -> Response:
+    """The database answers and its schema is not behind the code; a newer schema is fine."""
+    try:
+        found = db.session.scalar(text("SELECT version_num FROM alembic_version"))
+    except (DBAPIError, TimeoutError):
+        return _not_ready("the database does not answer, or was never migrated")
+    older, head = _revisions(str(current_app.config["MIGRATIONS_DIR"]))
+    if found is None or found in older:
+        return _not_ready(f"the schema is at {found}, the code needs {head}: run flask db upgrade")
+    return jsonify(status="ok", schema=found)
+
+
+def _not_ready(why: str) -> Response:
+    response = jsonify(status="unavailable", reason=why)
+    response.status_code = 503
+    return response
+
+
+@cache
+def _revisions(folder: str) -> tuple[frozenset[str], str]:
+    """Revisions that are behind the code's newest one, and that one."""
+    scripts = ScriptDirectory(folder)
+    head = scripts.get_current_head() or ""
+    known = frozenset(script.revision for script in scripts.walk_revisions())
+    return known - {head}, head

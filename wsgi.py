@@ -1,0 +1,26 @@
+"""What the application server and the `flask` command import."""
+
+import os
+import sys
+import threading
+import time
+
+from webapp import create_app, jobs
+from webapp.config import ConfigError
+
+
+def end_with(parent: int) -> None:
+    """Outlive nobody: the worker processes of a server that was killed would keep its port."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
+
+
+try:
+    app = create_app()
+except ConfigError as fault:
+    sys.exit(f"Onward cannot start.\n{fault}")
+
+if "FLASK_RUN_FROM_CLI" not in os.environ:  # a command leaves the work to those who serve
+    threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
+    jobs.watch(app, dict(os.environ))

@@ -1,0 +1,103 @@
+"""What a request costs in SQL."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask import Flask
+from sqlalchemy import Connection, Engine, event
+
+
+@dataclass
+class SqlCost:
+    """What was sent to the database, in order. Of the frame of a transaction only its end counts,
+    and only when there was one: a commit in autocommit does nothing."""
+
+    statements: list[str] = field(default_factory=list)
+    commits: int = 0
+    rollbacks: int = 0
+    left_open: int = 0
+    """Connections that were not given back, a transaction open on each for all one knows."""
+
+    @property
+    def writes(self) -> list[str]:
+        """The statements that change rows."""
+        verbs = ("INSERT", "UPDATE", "DELETE", "MERGE", "REPLACE")
+        return [sql for sql in self.statements if sql.lstrip().upper().startswith(verbs)]
+
+    def __len__(self) -> int:
+        return len(self.statements)
+
+    def __str__(self) -> str:
+        lines = [" ".join(sql.split()) for sql in self.statements]
+        ends = f"{self.commits} commits, {self.rollbacks} rollbacks, {self.left_open} left open"
+        return "\n".join([f"{len(lines)} statements, {ends}:", *lines])
+
+
+@contextmanager
+def count_statements(app: Flask) -> Iterator[SqlCost]:
+    """Count what `app` sends to its databases inside the block.
+
+    >>> with count_statements(app) as cost:
+    ...     client.get("/onboarding/research")
+    >>> assert len(cost) <= 3, cost
+    """
+    engines = _engines(app)
+    cost = SqlCost()
+
+    def statement(_conn: Any, _cursor: Any, sql: str, *_rest: Any) -> None:
+        if not sql.lstrip().upper().startswith(("BEGIN", "COMMIT", "ROLLBACK", "PRAGMA")):
+            cost.statements.append(sql)
+
+    def commit(connection: Connection) -> None:
+        cost.commits += in_transaction(connection)
+
+    def rollback(connection: Connection) -> None:
+        cost.rollbacks += in_transaction(connection)
+
+    hooks: dict[str, Callable[..., None]] = {
+        "before_cursor_execute": statement,
+        "commit": commit,
+        "rollback": rollback,
+    }
+    before = sum(_checked_out(engine) for engine in engines)
+    for engine in engines:
+        for name, hook in hooks.items():
+            event.listen(engine, name, hook)
+    try:
+        yield cost
+    finally:
+        for engine in engines:
+            for name, hook in hooks.items():
+                # A hook that is gone already is no fault.
+                with suppress(Exception):
+                    event.remove(engine, name, hook)
+        cost.left_open = sum(_checked_out(engine) for engine in engines) - before
+
+
+def in_transaction(connection: Connection) -> bool:
+    """Whether the database itself has a transaction open there: asked of the driver, because
+    SQLAlchemy speaks of transactions in autocommit too."""
+    driver: Any = connection.connection.dbapi_connection
+    if hasattr(driver, "in_transaction"):  # sqlite3
+        return bool(driver.in_transaction)
+    from psycopg.pq import TransactionStatus
+
+    return driver.info.transaction_status != TransactionStatus.IDLE
+
+
+def dispose(app: Flask) -> None:
+    """Close the connections of `app`, so that its database can be dropped."""
+    for engine in _engines(app):
+        engine.dispose()
+
+
+def _engines(app: Flask) -> list[Engine]:
+    with app.app_context():
+        return list(app.extensions["sqlalchemy"].engines.values())
+
+
+def _checked_out(engine: Engine) -> int:
+    count = getattr(engine.pool, "checkedout", None)  # a NullPool or StaticPool has none
+    return count() if count else 0

@@ -46,10 +46,13 @@ BUSY_SECONDS = 5
 def engine_options(settings: Settings) -> dict[str, Any]:
     """Reads are in autocommit, so that a page never leaves a transaction open; every wait is
     bounded, so that no request hangs on a database that does not answer."""
-    if settings.is_sqlite:
-        return {"isolation_level": "AUTOCOMMIT", "connect_args": {"timeout": BUSY_SECONDS}}
-    return {
+    common = {
         "isolation_level": "AUTOCOMMIT",
+        "hide_parameters": True,  # a failing statement is logged, what people typed is not
+    }
+    if settings.is_sqlite:
+        return common | {"connect_args": {"timeout": BUSY_SECONDS}}
+    return common | {
         "pool_pre_ping": True,
         "pool_timeout": 4,
         "connect_args": {

@@ -29,7 +29,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("user_id", name="uq_onboarding_sessions_user_id"),
         sa.CheckConstraint(
             "completed = (completed_at IS NOT NULL)",
-            name="ck_onboarding_sessions_completed_has_its_time",
+            name=op.f("ck_onboarding_sessions_completed_has_its_time"),
         ),
     )
     # The cleanup looks among the open ones alone, by age; reports look among the completed ones.

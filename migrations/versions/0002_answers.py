@@ -62,7 +62,7 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint(
             "status IN ('queued', 'in_progress', 'completed', 'failed')",
-            name="ck_website_analyses_known_status",
+            name=op.f("ck_website_analyses_known_status"),
         ),
         key="id",
     )
@@ -86,7 +86,7 @@ def upgrade() -> None:
         sa.Column("competitors", JSON, nullable=False),
         sa.CheckConstraint(
             "research_depth IN ('Basic', 'Standard', 'Comprehensive', 'Expert')",
-            name="ck_research_preferences_known_research_depth",
+            name=op.f("ck_research_preferences_known_research_depth"),
         ),
     )
     _create(
@@ -113,7 +113,7 @@ def upgrade() -> None:
         sa.Column("loss", sa.Float, nullable=False),
         sa.Column("justification", sa.Text, nullable=False),
         sa.Column("edges", JSON, nullable=False),
-        sa.CheckConstraint("loss >= 0 AND loss <= 1", name="ck_kblocks_loss_is_a_share"),
+        sa.CheckConstraint("loss >= 0 AND loss <= 1", name=op.f("ck_kblocks_loss_is_a_share")),
         key="id",
     )
 

@@ -127,6 +127,30 @@ def split(url: str) -> Parts:
     return Parts(scheme, host, int(port) if port else DEFAULT_PORTS[scheme], slash + target)
 
 
+# Parameters that say where a reader came from, never which page it is.
+_TRACKING = re.compile(
+    r"(?:utm_\w*|mtm_\w*|pk_\w*|fbclid|gclid|dclid|msclkid|mc_cid|mc_eid|igshid|yclid|_ga|_gl|ref)"
+    r"(?:=.*)?",
+    re.IGNORECASE,
+)
+_INDEX = re.compile(r"/(?:index|default)\.(?:html?|php|aspx?|jsp)$", re.IGNORECASE)
+
+
+def comparable(url: str) -> str:
+    """Return what two ways to write one page's address have in common; not an address itself.
+
+    Of a canonical URL: without scheme, `www.`, the usual ports, `index.html`, a slash at the end,
+    tracking parameters; the other parameters in order.
+    """
+    parts = split(url)
+    port = "" if parts.port in (80, 443) else f":{parts.port}"
+    path, _, query = parts.target.partition("?")
+    path = _INDEX.sub("/", path).rstrip("/")
+    kept = sorted(pair for pair in query.split("&") if pair and not _TRACKING.fullmatch(pair))
+    host = parts.host.removeprefix("www.")
+    return f"{host}{port}{path}" + (f"?{'&'.join(kept)}" if kept else "")
+
+
 def display(url: str) -> str:
     """Return a canonical URL for people: the host in its own letters, `/` alone left out."""
     parts = split(url)

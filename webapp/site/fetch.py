@@ -17,6 +17,7 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import NoReturn
 
@@ -42,6 +43,11 @@ SENTENCES = {
     "bad_scheme": "The site redirected to something other than a web page.",
     "bad_redirect": "The site redirected to an address that does not work.",
     "broken_response": "The site sent an answer that could not be understood.",
+    "robots": "The site asks programs like ours not to read this page (its robots.txt says so).",
+    "robots_unreachable": (
+        "The site could not say what programs may read: its robots.txt answered with “{answer}”."
+    ),
+    "busy": "This site is being read for others at the moment. Try again in a minute.",
 }
 
 
@@ -77,6 +83,8 @@ class FetchPolicy:
     max_header_bytes: int = 32 * 1024
     max_body_bytes: int = 6 * 1024 * 1024
     max_text_bytes: int = 10 * 1024 * 1024
+    cut: bool = False
+    """Over `max_text_bytes` the rest is left out instead of the whole refused (robots.txt)."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +120,15 @@ KEPT_HEADERS = frozenset(
 
 Resolver = Callable[[str, int], list[str]]
 
+Turn = Callable[[str, float], AbstractContextManager[bool]]
+"""Called with an IP address and the seconds that one may wait: holds a turn to speak to it while
+it is entered. It gives False when there was none to be had in time."""
+
+
+def any_time(ip: str, seconds: float) -> AbstractContextManager[bool]:
+    """The `Turn` of a caller who is alone."""
+    return nullcontext(True)
+
 
 def fetch(
     url: str,
@@ -121,12 +138,14 @@ def fetch(
     headers: Mapping[str, str] | None = None,
     resolver: Resolver | None = None,
     tls: ssl.SSLContext | None = None,
+    turn: Turn = any_time,
 ) -> Page:
     """Fetch `url`, following redirects, and return the page.
 
     `accept`: content types that are read. `headers`: for conditional requests (`If-None-Match`,
     `If-Modified-Since`) alone. `resolver` returns the addresses of a name (the system's by
-    default). Raises FetchError, or AddressError when `url` itself is none.
+    default). `turn` bounds the requests under way to one place; it is asked again for the place
+    that a redirect leads to. Raises FetchError, or AddressError when `url` itself is none.
     """
     started = time.monotonic()
     deadline = _Deadline(policy.total_seconds)
@@ -135,7 +154,10 @@ def fetch(
     while True:
         parts = address.split(url)
         addresses = _addresses(parts, policy, deadline, resolver or _system_resolver)
-        with _connect(parts, addresses, policy, deadline, tls) as wire:
+        with (
+            _turn(turn, addresses, deadline),
+            _connect(parts, addresses, policy, deadline, tls) as wire,
+        ):
             answer = _ask(wire, parts, policy, deadline, headers or {})
             if answer.status in (301, 302, 303, 307, 308):
                 visited.append(url)
@@ -149,6 +171,15 @@ def fetch(
                 raise FetchError("http_error", answer.status, answer=_status_line(answer.status))
             body = _read_body(answer, policy, accept)
             return _page(url, answer, body, visited, started)
+
+
+@contextmanager
+def _turn(turn: Turn, addresses: list[str], deadline: "_Deadline") -> Iterator[None]:
+    """Hold a turn for a place: the least of its addresses, whatever their order and its name."""
+    with turn(min(addresses), deadline.left()) as granted:
+        if not granted:
+            raise FetchError("busy")
+        yield
 
 
 def is_public(text: str) -> bool:
@@ -491,7 +522,7 @@ def _read_body(answer: _Answer, policy: FetchPolicy, accept: frozenset[str]) -> 
         shown = mime if re.fullmatch(r"[\w.+-]+/[\w.+-]+", mime) and len(mime) < 80 else "unknown"
         raise FetchError("not_html", content_type=shown)
     length = answer.headers.get("content-length", "")
-    if length.isdigit() and int(length) > policy.max_body_bytes:
+    if not policy.cut and length.isdigit() and int(length) > policy.max_body_bytes:
         raise FetchError("too_large")
     coding = answer.headers.get("content-encoding", "").strip().lower()
     chunks = answer.data if coding in ("", "identity") else _inflate(answer.data, coding, policy)
@@ -499,7 +530,10 @@ def _read_body(answer: _Answer, policy: FetchPolicy, accept: frozenset[str]) -> 
     for chunk in chunks:
         body += chunk
         if len(body) > policy.max_text_bytes:
-            raise FetchError("too_large")
+            if not policy.cut:
+                raise FetchError("too_large")
+            del body[policy.max_text_bytes :]
+            break
     if not mime and not re.match(
         rb"\s*(?:<!--.*?-->\s*)?<(?:!doctype html|html)", body[:2000], re.I | re.S
     ):

@@ -44,8 +44,19 @@ class StepForm(FlaskForm):
 
 def _as_typed(field: Field) -> Any:
     if isinstance(field, StringField) and field.raw_data:
-        return str(field.raw_data[0]).replace("\r\n", "\n").replace("\0", "")
-    return field.data
+        return _storable(field.raw_data[0])
+    if isinstance(field, SelectMultipleField):
+        return _storable(list(field.data or []))
+    return _storable(field.data)
+
+
+def _storable(value: Any) -> Any:
+    """As both databases can keep it: PostgreSQL has no NUL in its texts."""
+    if isinstance(value, list):
+        return [_storable(one) for one in value]
+    if isinstance(value, str):
+        return value.replace("\r\n", "\n").replace("\0", "")
+    return value
 
 
 def strip(value: Any) -> Any:

@@ -66,12 +66,14 @@ def lock(session_id: str, moment: datetime, steps: list[Step]) -> Visit:
 
     Raises SessionGone.
     """
-    session = db.session.scalar(
+    touch = (
         update(OnboardingSession)
         .where(OnboardingSession.id == session_id)
         .values(updated_at=moment, revision=OnboardingSession.revision + 1)
         .returning(OnboardingSession)
     )
+    # A reset deletes the row and inserts it again: who waited for the old one looks once more.
+    session = db.session.scalar(touch) or db.session.scalar(touch)
     if session is None:
         raise SessionGone(session_id)
     return load_locked(session, steps)
@@ -130,10 +132,12 @@ def skip(
         if not (row and row.skipped_at):
             if not _is_current(visit, step, base):
                 raise StaleRevision
+            draft = typed
             if answer := step.stored(visit):
+                draft = typed or _untouched(step, visit)
                 db.session.delete(answer)
-                typed = typed or step.form(formdata=None, data=step.values(answer)).typed()
-            draft = typed if typed != step.form(formdata=None).typed() else None
+            elif typed == _untouched(step, visit):
+                draft = None
             _mark(visit, step, skipped_at=moment, draft=draft, draft_at=draft and moment)
     return visit
 
@@ -148,9 +152,8 @@ def keep_draft(session_id: str, step: Step, typed: dict[str, Any] | None, base: 
     with transaction():
         visit = lock(session_id, moment, needed(step))
         stored = step.stored(visit)
-        if typed is not None and stored is not None:
-            current = step.form(formdata=None, data=step.values(stored)).typed()
-            typed = None if typed == current else typed
+        if typed == _untouched(step, visit):
+            typed = None
         columns = {
             "draft": typed,
             "draft_at": moment if typed is not None else None,
@@ -163,6 +166,13 @@ def keep_draft(session_id: str, step: Step, typed: dict[str, Any] | None, base: 
             db.session.add(row)
         for name, value in columns.items():
             setattr(row, name, value)
+
+
+def _untouched(step: Step, visit: Visit) -> dict[str, Any]:
+    """What a form of the step holds before anybody types in it."""
+    stored = step.stored(visit)
+    values = step.values(stored) if stored is not None else step.prefill(visit)
+    return step.form(formdata=None, data=values).typed()
 
 
 def reset(session_id: str) -> None:

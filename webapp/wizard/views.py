@@ -1,6 +1,7 @@
 """The pages. A view is a paragraph: who calls, which step, one call into the store, a redirect."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -139,7 +140,8 @@ def save_step(slug: str) -> ResponseReturnValue:
     if action not in _ACTIONS and action not in step.actions:
         abort(422)
     session_id = anonymous.session_id()
-    typed = step.form(formdata=_chosen_values(step))
+    visit = store.load(session_id, step) if session_id and _is_choosing() else None
+    typed = step.form(formdata=_chosen_values(step, visit))
     try:
         if session_id is None:
             raise store.SessionGone
@@ -307,7 +309,7 @@ def database_away(error: Exception) -> ResponseReturnValue:
     )
     given_back = None
     if request.method == "POST" and errors.is_database_away(error):
-        given_back = _give_back(503, sentence, without_database=True)
+        given_back = _give_back(503, sentence, database=False)
     if given_back is None:
         return errors.database_error(error)
     response = current_app.make_response(given_back)
@@ -319,19 +321,22 @@ for _kind in (*errors.DATABASE_ERRORS, DBAPIError):
     bp.register_error_handler(_kind, database_away)
 
 
-def _give_back(
-    status: int, notice: str, without_database: bool = False
-) -> ResponseReturnValue | None:
+def _give_back(status: int, notice: str, database: bool = True) -> ResponseReturnValue | None:
     """The form of the refused post, filled with what was typed; None where there is no such form or
-    the post did not come from a page of ours."""
+    the post did not come from a page of ours. Without the database it shows the form alone."""
     slug = (request.view_args or {}).get("slug", "")
     step = store.journey().get(slug)
     if request.endpoint != f"{bp.name}.save_step" or step is None or not from_our_own_page():
         return None
-    form = step.form(formdata=_chosen_values(step))
-    visit = None if without_database else _visit_or_none(step)
+    visit = None
+    if database:
+        with suppress(*errors.DATABASE_ERRORS):
+            visit = _visit_or_none(step)
+    form = step.form(formdata=_chosen_values(step, visit))
     page = Page(step, form, visit, notice=notice, retry=True)
-    page.revision = request.form.get("revision") or None
+    page.revision = request.form.get("revision")
+    if _is_choosing() and visit is None:
+        page.revision = None  # the stored side cannot be shown now: the next post asks again
     page.extra = dict(step.beside_form(visit or _Nobody()))
     if step.needs_all:
         page.extra["sections"] = _sections(visit) if visit else []
@@ -475,27 +480,30 @@ def _sections(visit: Visit, review: bool = False) -> list[dict[str, Any]]:
 # -- two versions of one answer --------------------------------------------------------------------
 
 
-def _chosen_values(step: Step) -> MultiDict[str, str]:
+def _chosen_values(step: Step, visit: Visit | None) -> MultiDict[str, str]:
     """The form's values; from the conflict page, those that were chosen there, field by field.
 
     That page sends `choose-<field>` (stored or typed) and the typed values as `typed-<field>`; the
     stored ones come with the page's own revision, so that they are still what is stored or it is a
     conflict again.
     """
-    if not any(name.startswith("choose-") for name in request.form):
+    if not _is_choosing():
         return request.form
-    session_id = anonymous.session_id()
-    visit = store.load(session_id, step) if session_id else None
     stored = step.stored(visit) if visit else None
     kept = step.values(stored) if stored is not None else {}
     values: MultiDict[str, str] = MultiDict()
     for name in step.field_names():
-        if request.form.get(f"choose-{name}") == "stored":
+        if visit and request.form.get(f"choose-{name}") == "stored":
             given = _as_posted(kept.get(name))
         else:
             given = request.form.getlist(f"typed-{name}") or request.form.getlist(name)
         values.setlist(name, given)
     return values
+
+
+def _is_choosing() -> bool:
+    """The post comes from the conflict page."""
+    return any(name.startswith("choose-") for name in request.form)
 
 
 def _as_posted(value: Any) -> list[str]:

@@ -61,6 +61,7 @@ export CHECK_PORT
 
 define HELP
 make run        serve Onward at $(ADDRESS) (HOST, PORT, WORKERS)
+make worker     do the background work that BROKER_URL tells of; as many as wanted, anywhere
 make test       check the code, then all tests but the long ones (ARGS="-k word" for some)
 make test-long  the long tests: crash loops, many languages, other servers
 make lint       ruff, mypy and djlint alone
@@ -79,6 +80,11 @@ run: install
 	@"$(PY)" -c "$$CHECK_PORT" "$(HOST)" "$(PORT)"
 	@echo "Onward is at $(ADDRESS)"
 	@exec $(SERVE)
+
+.PHONY: worker
+worker: install
+	@[ -n "$$BROKER_URL" ] || { echo "BROKER_URL is not set (for example redis://127.0.0.1:6379/0). Without it the server does the background work itself." >&2; exit 2; }
+	@exec $(WITH_STARTER) "$(PY)" -m webapp.worker
 
 .PHONY: print-serve
 print-serve:

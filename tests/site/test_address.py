@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webapp.site.address import AddressError, display, join, normalise, split
+from webapp.site.address import (
+    AddressError,
+    comparable,
+    display,
+    join,
+    normalise,
+    spellings,
+    split,
+)
 
 TYPED = {
     "example.com": "https://example.com/",
@@ -154,7 +162,7 @@ def test_no_text_breaks_it_and_what_passes_is_stable(text: str) -> None:
 def test_it_loads_nothing_heavy() -> None:
     code = (
         "import sys, webapp.site.address;"
-        "print(*(sys.modules.keys() & {'lxml', 'trafilatura', 'pyphen', 'numpy', 'py3langid'}))"
+        "print(*(sys.modules.keys() & {'lxml', 'trafilatura', 'pyphen', 'justext', 'protego'}))"
     )
     loaded = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
@@ -165,9 +173,61 @@ def test_it_loads_nothing_heavy() -> None:
 def test_fetching_and_measuring_load_the_large_libraries_only_when_used() -> None:
     code = (
         "import sys, webapp.site.analyse;"
-        "print(*(sys.modules.keys() & {'lxml', 'trafilatura', 'pyphen', 'numpy', 'py3langid'}))"
+        "print(*(sys.modules.keys() & {'lxml', 'trafilatura', 'pyphen', 'justext', 'protego'}))"
     )
     loaded = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert loaded.stdout.strip() == ""
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "http://example.com/a",
+        "https://www.example.com/a/",
+        "https://example.com/a?utm_source=x&fbclid=y",
+        "https://EXAMPLE.com:443/a#part",
+        "https://example.com/a/index.html",
+        "https://example.com/b/../a",
+    ],
+)
+def test_ways_to_write_one_page_compare_alike(other: str) -> None:
+    assert comparable(normalise(other)) == comparable("https://example.com/a")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "https://example.com/A",
+        "https://example.com/",
+        "https://example.com/a?page=2",
+        "https://example.com:8080/a",
+        "https://blog.example.com/a",
+        "https://example.org/a",
+    ],
+)
+def test_different_pages_do_not(other: str) -> None:
+    assert comparable(normalise(other)) != comparable("https://example.com/a")
+
+
+def test_the_order_of_parameters_does_not_matter() -> None:
+    assert comparable("https://a.example/?b=2&a=1") == comparable("https://a.example/?a=1&b=2")
+
+
+@pytest.mark.parametrize(
+    ("url", "count"),
+    [
+        ("https://example.com/", 4),
+        ("https://example.com/a?b=1", 8),
+        ("http://127.0.0.1:8080/a", 2),
+        ("https://[2001:db8::1]/", 2),
+        ("https://www.example.com:8443/", 2),
+    ],
+)
+def test_every_spelling_is_canonical_and_means_the_same(url: str, count: int) -> None:
+    found = spellings(url)
+    assert found[0] == url
+    assert len(found) == len(set(found)) == count
+    assert {comparable(one) for one in found} == {comparable(url)}
+    assert all(normalise(one) == one for one in found)

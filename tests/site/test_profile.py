@@ -24,7 +24,9 @@ SHAPES = {
     "brand_analysis": "brand_voice brand_values trust_signals colours logo_url",
     "seo_audit": "score issues recommendations",
 }
-PATTERNS = "sentence_length vocabulary_patterns transition_phrases paragraph_structure"
+PATTERNS = (
+    "sentence_length vocabulary_patterns transition_phrases paragraph_structure recurring_phrases"
+)
 GUIDELINES = (
     "tone_recommendations structure_guidelines vocabulary_suggestions engagement_tips "
     "audience_considerations seo_optimization"
@@ -57,6 +59,9 @@ def measured(**changes: object) -> dict[str, Any]:
         "second_person_share": 0.004,
         "contraction_share": 0.001,
         "passive_share": 0.1,
+        "hedge_share": 0.05,
+        "certainty_share": 0.05,
+        "number_share": 0.005,
         "transition_phrases": [],
         "transition_share": 0.0,
         "top_words": [{"word": "garden", "count": 5}],
@@ -197,12 +202,69 @@ def test_the_seo_audit_names_what_to_mend() -> None:
         "codes": [],
     }
     bad = derive(measured(), good | {"title": "", "images_without_alt": 2, "robots": "noindex"})
-    assert bad["seo_audit"]["score"] == 70
+    assert bad["seo_audit"]["score"] == 75
     assert bad["seo_audit"]["codes"] == ["title", "alt_texts", "indexing"]
     assert len(bad["seo_audit"]["recommendations"]) == 3
+    twice = derive(measured(), good | {"html_lang": "de-DE", "titles": ["News", "News", "Home"]})
+    assert twice["seo_audit"]["codes"] == ["language_match", "different_titles"]
 
 
 def test_trust_signals_are_what_the_page_shows() -> None:
     brand = derived("easy_english")["brand_analysis"]
     assert brand["trust_signals"] == ["privacy policy", "contact", "about"]
-    assert brand["brand_values"] is None
+    assert brand["brand_values"] == []
+
+
+VALUES = {
+    "en": "We believe that bread takes time. Our bakery is family-owned since 1921.",
+    "es": "Creemos en el pan lento. Somos una empresa familiar desde 1921.",
+    "de": "Wir legen großen Wert auf gutes Mehl. Seit 1921 backen wir von Hand.",
+    "fr": "Notre mission est le bon pain. Nous sommes une entreprise familiale depuis 1921.",
+    "pt": "Acreditamos que o pão precisa de tempo. Somos uma empresa familiar desde 1921.",
+    "it": "Crediamo nel pane lento. Siamo un'azienda familiare dal 1921.",
+}
+
+
+@pytest.mark.parametrize("language", VALUES)
+def test_values_and_claims_are_the_site_s_own_sentences(language: str) -> None:
+    first, second = VALUES[language].split(". ")
+    facts = {"paragraphs": [VALUES[language], "Jupiter is the largest planet since 1921."]}
+    brand = derive(measure(VALUES[language], language), facts)["brand_analysis"]
+    assert brand["brand_values"] == [first + "."]
+    assert brand["claims"] == [second]
+
+
+def test_what_is_said_of_others_is_no_value_and_no_claim() -> None:
+    facts = {"paragraphs": ["The firm was certified in 1999. They say that our mission is over."]}
+    brand = derive(measure("", "en"), facts)["brand_analysis"]
+    assert brand["claims"] == []
+
+
+def test_the_brand_is_not_read_unless_it_is_wanted() -> None:
+    assert derive(measured(), {}, brand=False)["brand_analysis"] is None
+
+
+def test_readers_are_described_by_level_person_and_topic() -> None:
+    audience = derive(measured(second_person_share=0.03), {})["target_audience"]
+    assert audience["demographics"] == (
+        "readers of English, comfortable from about the 8th school year on; "
+        "spoken to directly all along"
+    )
+    assert audience["industry_focus"] == "garden"
+    plain = derive(measured(second_person_share=0.0), {})["target_audience"]
+    assert "spoken to" not in plain["demographics"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"hedge_share": 0.5}, "hedge_less"),
+        ({"certainty_share": 0.4}, "prove"),
+        ({"number_share": 0.05}, "keep_figures"),
+    ],
+)
+def test_attitude_and_figures_are_advised_on(changes: dict[str, float], code: str) -> None:
+    said = derive(measured(**changes), {})["style_guidelines"]["codes"]
+    plain = derive(measured(), {})["style_guidelines"]["codes"]
+    assert code in [entry["code"] for entries in said.values() for entry in entries]
+    assert code not in [entry["code"] for entries in plain.values() for entry in entries]

@@ -67,7 +67,7 @@ def test_a_small_text_is_counted_by_hand() -> None:
     # gardener, gardener's, However, planted, children
     assert result["long_word_share"] == 0.2
     assert result["transition_phrases"] == [{"phrase": "however", "count": 1}]
-    assert result["top_words"] == [{"word": "gardener", "count": 2}]
+    assert [(e["word"], e["count"]) for e in result["top_words"]] == [("gardener", 2)]
     assert result["sentence_length_histogram"][0] == {"from": 1, "to": 5, "count": 1}
     assert result["sentence_length_histogram"][1] == {"from": 6, "to": 10, "count": 3}
 
@@ -159,7 +159,7 @@ def test_telling_words_are_those_of_the_topic() -> None:
     words = [entry["word"] for entry in measure(page("spanish"), "es")["top_words"]]
     assert {"masa", "harina", "horno"} <= set(words[:5])
     german = measure("Der Garten ist grün. Im Garten wächst viel. Unser Garten!", "de")
-    assert german["top_words"][0] == {"word": "Garten", "count": 3}
+    assert german["top_words"][0].items() >= {"word": "Garten", "count": 3}.items()
 
 
 def test_diversity_is_the_mean_over_moving_windows() -> None:

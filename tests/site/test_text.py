@@ -206,6 +206,20 @@ def test_a_long_page_is_read_up_to_the_limit_and_says_so() -> None:
     assert page.paragraphs[0] == SENTENCE
 
 
+def test_a_long_page_without_a_body_tag_keeps_its_text() -> None:
+    page = read(
+        f"<!doctype html><title>T</title><nav>x</nav><main><p>{SENTENCE}</p></main>"
+        + "<i></i>" * 9_000
+    )
+    assert page.paragraphs == (SENTENCE,)
+    assert page.title == "T"
+
+
+def test_list_items_of_menus_are_not_counted() -> None:
+    page = read("<nav><ul><li>a<li>b</ul></nav><main><ul><li>c<li>d</ul></main><footer><li>e")
+    assert page.list_items == 2
+
+
 def test_unclosed_tags_do_not_hide_the_text() -> None:
     page = read("<html><body>" + "<div><font>" * 400 + f"<p>{SENTENCE}</p>")
     assert page.paragraphs == (SENTENCE,)

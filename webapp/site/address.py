@@ -151,6 +151,26 @@ def comparable(url: str) -> str:
     return f"{host}{port}{path}" + (f"?{'&'.join(kept)}" if kept else "")
 
 
+def spellings(url: str) -> list[str]:
+    """The usual ways to write the address of the same site: with and without `www.`, http and
+    https, a slash at the end. All of them are alike to `comparable`; `url` itself is the first."""
+    parts = split(url)
+    hosts = [parts.host]
+    if ":" not in parts.host and not re.fullmatch(r"[\d.]+", parts.host):
+        bare = parts.host.removeprefix("www.")
+        hosts = [bare, f"www.{bare}"]
+    path, question, query = parts.target.partition("?")
+    paths = [path.rstrip("/") or "/", path.rstrip("/") + "/"]
+    usual = parts.port == DEFAULT_PORTS[parts.scheme]
+    roots = [
+        f"{scheme}://{f'[{host}]' if ':' in host else host}{'' if usual else f':{parts.port}'}"
+        for scheme in (DEFAULT_PORTS if usual else (parts.scheme,))
+        for host in hosts
+    ]
+    every = [f"{root}{one}{question}{query}" for root in roots for one in paths]
+    return list(dict.fromkeys([url, *every]))
+
+
 def display(url: str) -> str:
     """Return a canonical URL for people: the host in its own letters, `/` alone left out."""
     parts = split(url)

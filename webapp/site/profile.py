@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from webapp.site.brand import read_brand
 from webapp.site.style import ENOUGH_WORDS
 from webapp.site.vocabulary import LANGUAGES
 
@@ -48,6 +49,12 @@ SOME_EXCLAMATIONS = 0.03
 MANY_EXCLAMATIONS = 0.10
 MUCH_PASSIVE = 0.25
 SOME_TRANSITIONS = 0.08
+# Every third sentence with a hedge or a booster is noticed; academic prose has about as many of
+# either (Hyland, "Metadiscourse", 2005, counts 15 hedges and 6 boosters in 1,000 words).
+MUCH_HEDGING = 0.33
+MUCH_CERTAINTY = 0.25
+# Above this share of numbers, figures are part of the style.
+SOME_NUMBERS = 0.015
 
 # The share of words over six letters in ordinary prose: each language has its own.
 USUAL_LONG_WORDS = {"en": 0.20, "es": 0.27, "de": 0.29, "fr": 0.25, "it": 0.28, "pt": 0.26}
@@ -106,7 +113,7 @@ ADVICE = {
     "keep_rhythm": "Keep mixing short and long sentences: the change carries the reader.",
     "paragraphs": "Keep paragraphs near {mean} words.",
     "split_paragraphs": "Split paragraphs: {mean} words each are many on a small screen.",
-    "headings": "Set a heading every few paragraphs; {count} were found on the page.",
+    "headings": "Set a heading every few paragraphs; {count} were found.",
     "telling_words": "Come back to the words that are yours: {words}.",
     "plainer_words": "Prefer shorter words: {percent} % of yours have more than six letters.",
     "keep_words": "Keep your vocabulary at this level ({level}).",
@@ -128,6 +135,9 @@ ADVICE = {
     "passive": "The passive in about {percent} % of sentences: say who acts.",
     "transitions": "Join thoughts with the phrases that you use: {phrases}.",
     "add_transitions": "Join thoughts with a linking phrase where one follows from another.",
+    "hedge_less": "Soften less: {percent} % of your sentences hold a word like “perhaps”.",
+    "prove": "Prove what you assert: {percent} % of your sentences hold a word like “always”.",
+    "keep_figures": "Keep giving figures: {percent} % of your words are numbers.",
     "no_slang": "Slang and exclamation marks do not fit this tone.",
     "no_jargon": "Jargon without an explanation.",
     "no_long": "Sentences of more than {limit} words.",
@@ -141,6 +151,14 @@ SEO_ADVICE = {
     "language": (
         "The page does not say in which language it is written.",
         "Name the language of the page (<html lang=…>).",
+    ),
+    "language_match": (
+        "The page says that it is written in another language than it is.",
+        "Name the language that the text is written in (<html lang=…>).",
+    ),
+    "different_titles": (
+        "Several pages have the same title.",
+        "Give each page a title of its own.",
     ),
     "canonical": (
         "The page names no canonical address.",
@@ -166,13 +184,16 @@ SEO_ADVICE = {
 }
 
 
-def derive(measures: Mapping[str, Any], page_facts: Mapping[str, Any]) -> dict[str, Any]:
+def derive(
+    measures: Mapping[str, Any], page_facts: Mapping[str, Any], brand: bool = True
+) -> dict[str, Any]:
     """Derive everything of an analysis that is not itself a measure.
 
     `measures`: what `style.measure` returned. `page_facts`: any of `url`, `title`,
     `description`, `html_lang`, `headings` (of `{level, text}`), `calls`, `link_texts`,
     `canonical`, `robots`, `social_preview`, `images`, `images_without_alt`, `list_items`,
-    `logo_url`, `colours`; what is missing is taken as not found.
+    `logo_url`, `colours`, `paragraphs` (all that was measured), `titles` (of all pages); what is
+    missing is taken as not found. `brand`: whether the brand is read at all.
 
     Returns `writing_style`, `content_characteristics`, `target_audience`, `content_type`,
     `recommended_settings`, `style_patterns`, `style_guidelines`, `brand_analysis`, `seo_audit`,
@@ -193,6 +214,7 @@ def derive(measures: Mapping[str, Any], page_facts: Mapping[str, Any]) -> dict[s
             "vocabulary_patterns": [],
             "transition_phrases": [],
             "paragraph_structure": None,
+            "recurring_phrases": [],
         },
         "unique_elements": [],
     }
@@ -214,7 +236,9 @@ def derive(measures: Mapping[str, Any], page_facts: Mapping[str, Any]) -> dict[s
         "recommended_settings": settings,
         "style_patterns": patterns,
         "style_guidelines": advice.guidelines(),
-        "brand_analysis": _brand(style, page_facts),
+        "brand_analysis": read_brand(style, page_facts, measures.get("language"))
+        if brand
+        else None,
         "seo_audit": _seo(page_facts, measures),
         "evidence": notes.evidence,
         "warning_message": _warning(measures),
@@ -476,16 +500,29 @@ def _audience(
     language = LANGUAGE_NAMES.get(measures.get("language") or "")
     readers = f"readers of {language}" if language else "readers"
     topics = _top(measures, 3)
-    notes.add("target_audience.demographics", "language", "readability_band", "readability_score")
+    notes.add(
+        "target_audience.demographics",
+        *("language", "readability_band", "readability_score", "second_person_share"),
+    )
     notes.add("target_audience.expertise_level", "readability_band", "readability_score")
     notes.say(
         "target_audience.industry_focus", "most telling words: " + ", ".join(_top(measures, 8))
     )
     return {
-        "demographics": f"{readers}, {SCHOOLING[style['complexity']]}",
+        "demographics": f"{readers}, {SCHOOLING[style['complexity']]}{_addressed(measures)}",
         "expertise_level": EXPERTISE[style["complexity"]],
         "industry_focus": ", ".join(topics) or None,
     }
+
+
+def _addressed(measures: Mapping[str, Any]) -> str:
+    """How the text turns to its readers."""
+    you = measures.get("second_person_share")
+    if you is None:
+        return ""
+    if you >= MUCH_YOU:
+        return "; spoken to directly all along"
+    return "; spoken to directly now and then" if you >= SOME_YOU else ""
 
 
 # --- kind of content -------------------------------------------------------------------------
@@ -502,14 +539,17 @@ _SHOP = re.compile(
 )
 
 
+def is_call(text: str, language: str | None) -> bool:
+    """Whether a button or link asks the reader to do something."""
+    vocabulary = LANGUAGES.get(language or "") or LANGUAGES["en"]
+    lowered = text.lower()
+    return any(re.match(rf"{re.escape(call)}(?!\w)", lowered) for call in vocabulary.calls)
+
+
 def _call_to_action(facts: Mapping[str, Any], language: str | None) -> str | None:
     """What a button or link of the page asks the reader to do, in the page's own words."""
-    vocabulary = LANGUAGES.get(language or "") or LANGUAGES["en"]
-    for text in facts.get("calls") or ():
-        lowered = str(text).lower()
-        if any(re.match(rf"{re.escape(call)}(?!\w)", lowered) for call in vocabulary.calls):
-            return str(text)
-    return None
+    calls = (str(text) for text in facts.get("calls") or ())
+    return next((text for text in calls if is_call(text, language)), None)
 
 
 def _content_type(
@@ -590,6 +630,9 @@ def _patterns(
                 f"{_number(measures, 'average_paragraph_length'):.0f} words on average "
                 f"({characteristics['paragraph_organization']})"
             ),
+            "recurring_phrases": [
+                entry["phrase"] for entry in (measures.get("recurring_phrases") or [])[:8]
+            ],
         },
         "unique_elements": _unique(measures),
     }
@@ -644,7 +687,7 @@ def _advise(
         advice.add(section, "paragraphs", mean=f"{paragraph:.0f}")
     else:
         advice.add(section, "split_paragraphs", mean=f"{paragraph:.0f}")
-    headings = len(facts.get("headings") or ())
+    headings = int(measures.get("heading_count") or len(facts.get("headings") or ()))
     if _number(measures, "word_count") / max(1, headings) > 300:
         advice.add(section, "headings", count=headings)
 
@@ -696,6 +739,10 @@ def _advise(
         advice.add(section, "transitions", phrases=", ".join(phrases))
     elif measures.get("transition_share") is not None:
         advice.add(section, "add_transitions")
+    if _number(measures, "number_share") >= SOME_NUMBERS:
+        advice.add(section, "keep_figures", percent=_percent(measures, "number_share"))
+    if _number(measures, "certainty_share") >= MUCH_CERTAINTY:
+        advice.add(section, "prove", percent=_percent(measures, "certainty_share"))
 
     section = "avoid_elements"
     advice.add(section, "no_long", limit=max(TOO_LONG_A_SENTENCE, round(mean * 1.8)))
@@ -706,46 +753,29 @@ def _advise(
         advice.add(section, "no_jargon")
     if _number(measures, "exclamation_share") >= MANY_EXCLAMATIONS:
         advice.add(section, "exclamations")
+    if _number(measures, "hedge_share") >= MUCH_HEDGING:
+        advice.add(section, "hedge_less", percent=_percent(measures, "hedge_share"))
     if _number(measures, "passive_share") >= MUCH_PASSIVE:
         advice.add(section, "passive", percent=_percent(measures, "passive_share"))
 
 
-# --- brand and search ------------------------------------------------------------------------
-
-_TRUST = {
-    "privacy policy": r"privacy|privacidad|datenschutz|confidentialité|privacidade",
-    "contact": r"contact|contacto|kontakt|contato|contatti",
-    "about": r"about|sobre|über uns|à propos|chi siamo|quem somos|acerca",
-    "imprint or terms": r"imprint|impressum|terms|mentions légales|aviso legal|termos|termini",
-    "testimonials": (
-        r"testimonial|reviews?\b|case stud|bewertungen|opiniones|avis clients|depoimentos"
-    ),
-}
-
-
-def _brand(style: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any]:
-    """What the page shows of a brand. Values are not read from a single page: None."""
-    said = " | ".join(str(text) for text in facts.get("link_texts") or ()).lower()
-    said += " | " + " | ".join(heading["text"] for heading in facts.get("headings") or ()).lower()
-    tone = style.get("tone")
-    return {
-        "brand_voice": f"{tone}, {style['formality_level']}; {style['voice']}" if tone else None,
-        "brand_values": None,
-        "trust_signals": [name for name, marks in _TRUST.items() if re.search(marks, said)],
-        "colours": list(facts.get("colours") or ()),
-        "logo_url": facts.get("logo_url"),
-    }
+# --- search engines ------------------------------------------------------------------------
 
 
 def _seo_issues(facts: Mapping[str, Any], measures: Mapping[str, Any]) -> list[str]:
     title, description = facts.get("title") or "", facts.get("description") or ""
     levels = [heading["level"] for heading in facts.get("headings") or ()]
     preview = set(facts.get("social_preview") or ())
+    code = measures.get("language")
+    said = str(facts.get("html_lang") or "").lower().partition("-")[0].partition("_")[0]
+    titles = [title for title in facts.get("titles") or () if title]
     passed = {
         "title": 15 <= len(title) <= 65,
         "description": 50 <= len(description) <= 160,
         "h1": levels.count(1) == 1,
         "language": bool(facts.get("html_lang")),
+        "language_match": not (said and code) or said == code,
+        "different_titles": len(set(titles)) == len(titles),
         "canonical": bool(facts.get("canonical")),
         "social_preview": {"og:title", "og:image"} <= preview,
         "alt_texts": not facts.get("images_without_alt"),
@@ -757,7 +787,7 @@ def _seo_issues(facts: Mapping[str, Any], measures: Mapping[str, Any]) -> list[s
 
 
 def _seo(facts: Mapping[str, Any], measures: Mapping[str, Any]) -> dict[str, Any]:
-    """Ten checks of one page; `score` is the percentage passed."""
+    """Checks of the first page (titles: of all); `score` is the percentage passed."""
     issues = _seo_issues(facts, measures)
     return {
         "score": round(100 * (len(SEO_ADVICE) - len(issues)) / len(SEO_ADVICE)),

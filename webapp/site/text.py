@@ -53,8 +53,10 @@ class PageText:
 
     `paragraphs`: the main text, without headings and navigation. `social_media`: name -> URL.
     `platforms`: names of the integrations that left a mark on the page. `calls`: what links and
-    buttons say. `social_preview`: the Open Graph properties present. `images` and
-    `images_without_alt` are counts. `truncated`: the page was longer than `MAX_CHARACTERS`.
+    buttons say. `colours`: of its own style sheets, as `#rrggbb`, the most telling first; greys
+    are left out. `list_items` are those outside of menus. `social_preview`: the Open Graph
+    properties present. `images` and `images_without_alt` are counts. `truncated`: the page was
+    longer than `MAX_CHARACTERS`.
     """
 
     url: str
@@ -74,6 +76,7 @@ class PageText:
     calls: tuple[str, ...] = ()
     logo_url: str | None = None
     theme_colours: tuple[str, ...] = ()
+    colours: tuple[str, ...] = ()
     images: int = 0
     images_without_alt: int = 0
     list_items: int = 0
@@ -203,7 +206,7 @@ def _parse(text: str) -> "HtmlElement | None":
 
 
 def _read_tree(tree: "HtmlElement", url: str, charset: str, truncated: bool) -> PageText:
-    elements, depth = _size(tree)
+    elements, depth, list_items = _shape(tree)
     metas = _metas(tree)
     links = tuple(_links(tree, url))
     headings = tuple(_headings(tree))
@@ -249,25 +252,32 @@ def _read_tree(tree: "HtmlElement", url: str, charset: str, truncated: bool) -> 
         ),
         images=int(images),
         images_without_alt=int(without_alt),
-        list_items=int(tree.xpath("count(//main//li|//article//li)")),
+        colours=tuple(_colours(tree, metas.get("theme-color", ""))),
+        list_items=list_items,
         charset=charset,
         truncated=truncated,
     )
 
 
-def _size(tree: "HtmlElement") -> tuple[int, int]:
-    """Count elements and the deepest nesting, without recursion."""
+_FURNITURE = frozenset({"nav", "header", "footer", "aside", "menu", "form"})
+
+
+def _shape(tree: "HtmlElement") -> tuple[int, int, int]:
+    """Count elements, the deepest nesting, and list items outside of menus; without recursion."""
     import lxml.etree
 
-    count = depth = deepest = 0
-    for event, _ in lxml.etree.iterwalk(tree, events=("start", "end")):
+    count = depth = deepest = furniture = items = 0
+    for event, element in lxml.etree.iterwalk(tree, events=("start", "end")):
         if event == "start":
             count += 1
             depth += 1
             deepest = max(deepest, depth)
+            furniture += element.tag in _FURNITURE
+            items += element.tag == "li" and not furniture
         else:
             depth -= 1
-    return count, deepest
+            furniture -= element.tag in _FURNITURE
+    return count, deepest, items
 
 
 def _line(text: str | None, limit: int) -> str | None:
@@ -334,9 +344,10 @@ _INLINE = _names("""
 a abbr b bdi bdo cite code data dfn em font i kbd mark q s samp small span strike strong sub sup
 time tt u var wbr br ins del
 """)
+# Not the head: where a page leaves out <body>, which it may, the parser hangs the text in there.
 _SKIPPED = _names("""
 script style nav header footer aside form noscript template svg math select button iframe object
-video audio canvas h1 h2 h3 h4 h5 h6 title head dialog menu
+video audio canvas h1 h2 h3 h4 h5 h6 title dialog menu
 """)
 
 
@@ -568,3 +579,49 @@ def _logo(
         if re.search(r"\blogo|logo\b", marks, re.IGNORECASE):
             return _resolved(url, image.get("src"))
     return _resolved(url, _first(elements, "apple-touch-icon") or _first(elements, "icon"))
+
+
+# --- colours ---------------------------------------------------------------------------------
+
+_COLOUR = re.compile(
+    r"(?P<name>--[\w-]{1,60}\s*:\s*)?"
+    r"(?:#(?P<hex>[0-9a-fA-F]{8}|[0-9a-fA-F]{6}|[0-9a-fA-F]{3,4})(?![0-9a-zA-Z_-])"
+    r"|rgba?\(\s*(?P<r>\d{1,3})[\s,]+(?P<g>\d{1,3})[\s,]+(?P<b>\d{1,3}))"
+)
+_BRAND_NAME = re.compile(r"brand|primary|accent|theme|main|secondary|highlight", re.IGNORECASE)
+_MOST_COLOURS = 6
+
+
+def _colours(tree: "HtmlElement", theme: str) -> list[str]:
+    """The colours of a page, from what is written in the page itself.
+
+    A colour counts once for each place that names it, more when its variable is called like one
+    of a brand. The colour that the page gives the browser comes first, whatever it is.
+    """
+    counts: dict[str, float] = {}
+    css = [element.text or "" for element in list(tree.iter("style"))[:30]]
+    css += [str(style) for style in tree.xpath("(//@style)[position() <= 500]")]
+    for match in _COLOUR.finditer("\n".join(css)[:300_000]):
+        colour = _hex(match)
+        if colour and not _is_grey(colour):
+            named = bool(match["name"] and _BRAND_NAME.search(match["name"]))
+            counts[colour] = counts.get(colour, 0) + (8 if named else 1)
+    ranked = sorted(counts, key=lambda colour: -counts[colour])
+    first = _COLOUR.match(theme.strip())
+    leading = _hex(first) if first else None
+    found = [leading] if leading else []
+    return [*found, *(colour for colour in ranked if colour != leading)][:_MOST_COLOURS]
+
+
+def _hex(match: re.Match[str]) -> str | None:
+    if match["hex"]:
+        digits = match["hex"].lower()
+        digits = "".join(2 * digit for digit in digits) if len(digits) < 6 else digits
+        return f"#{digits[:6]}"
+    parts = [int(match[name]) for name in "rgb"]
+    return "#" + "".join(f"{part:02x}" for part in parts) if max(parts) < 256 else None
+
+
+def _is_grey(colour: str) -> bool:
+    parts = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+    return max(parts) - min(parts) < 24

@@ -1,21 +1,31 @@
-"""Step 3: what the product may look up, how deeply, and against whom."""
+"""Step 3: what the product may look up, how deeply, and against whom.
 
-from collections.abc import Iterable
+Each competitor's site is read in the background, a row and a job for each; what is measured there
+is compared with the user's own site whenever it is shown.
+"""
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import CheckConstraint, String
+from sqlalchemy import CheckConstraint, String, UniqueConstraint, delete, select
+from sqlalchemy import Text as LongText
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 from wtforms import BooleanField, TextAreaField
 from wtforms.validators import ValidationError
 
+from webapp import jobs
 from webapp.config import settings
-from webapp.extensions import Model
-from webapp.site.address import AddressError, normalise
-from webapp.types import JSON
+from webapp.extensions import Model, db
+from webapp.site.address import AddressError, comparable, normalise
+from webapp.site.compare import compare
+from webapp.types import JSON, UTCDateTime, now
 from webapp.wizard.forms import OneOf, SomeOf, StepForm, Text, strip
-from webapp.wizard.models import Answer
+from webapp.wizard.models import Answer, Owned
 from webapp.wizard.step import Capability, Row, Step, Visit
 
 DEPTHS = [
@@ -33,6 +43,10 @@ CONTENT_TYPES = [
     ("Newsletters", _l("Newsletters")),
 ]
 MAX_COMPETITORS = 5
+COMPETITOR = "competitor-analysis"
+"""The kind of the jobs that read them."""
+
+QUEUED, FAILED = "queued", "failed"
 
 
 class ResearchPreferences(Answer, Model):
@@ -52,6 +66,38 @@ class ResearchPreferences(Answer, Model):
     factual_content: Mapped[bool]
     competitors: Mapped[list[str]] = mapped_column(JSON)
     """Canonical addresses, at most five."""
+
+
+class CompetitorAnalysis(Owned, Model):
+    """One competitor of a session and what was measured there: one row an address."""
+
+    __tablename__ = "competitor_analyses"
+    __table_args__ = (
+        UniqueConstraint("session_id", "website_url"),
+        CheckConstraint(
+            "status IN ('queued', 'in_progress', 'completed', 'failed')", name="known_status"
+        ),
+    )
+
+    id: Mapped[str] = mapped_column(
+        String(36), primary_key=True, default=lambda: str(uuid.uuid4()), index=True
+    )
+    website_url: Mapped[str] = mapped_column(String(2000))
+    status: Mapped[str] = mapped_column(String(20), default=QUEUED)
+    language: Mapped[str | None] = mapped_column(String(10))
+    pages_read: Mapped[int | None]
+    measures: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    warning_message: Mapped[str | None] = mapped_column(LongText)
+    error_code: Mapped[str | None] = mapped_column(String(40))
+    error_message: Mapped[str | None] = mapped_column(LongText)
+    queued_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
+    started_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    analysis_date: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    pages_done: Mapped[int | None]
+    pages_known: Mapped[int | None]
+    page_cache: Mapped[dict[str, Any] | None] = mapped_column(JSON, deferred=True)
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
+    updated_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now, onupdate=now)
 
 
 class ResearchForm(StepForm):
@@ -93,7 +139,7 @@ class ResearchForm(StepForm):
             except AddressError as error:
                 message = _("“%(line)s”: %(reason)s", line=line[:80], reason=str(error))
                 raise ValidationError(message) from error
-            if address not in addresses:
+            if comparable(address) not in map(comparable, addresses):
                 addresses.append(address)
         if len(addresses) > MAX_COMPETITORS:
             raise ValidationError(
@@ -117,6 +163,7 @@ class ResearchStep(Step):
     )
     form = ResearchForm
     answer = ResearchPreferences
+    needs = ("website",)  # its measures are what competitors are compared with
 
     def values(self, answer: ResearchPreferences) -> dict[str, Any]:
         """The list of addresses is one text in the form."""
@@ -125,6 +172,25 @@ class ResearchStep(Step):
     def columns(self, form: StepForm) -> dict[str, Any]:
         """The text in the form is a list in the table."""
         return form.data | {"competitors": form.data["competitors"].splitlines()}
+
+    def save(self, form: StepForm, visit: Visit, now: datetime) -> None:
+        """The answers, and a job for each competitor that was not read yet (or failed)."""
+        before = visit.answer(self.slug)
+        named = set(before.competitors) if before else set()
+        super().save(form, visit, now)
+        competitors = visit.answer(self.slug).competitors
+        if named - set(competitors):
+            _forget(visit.session.id, competitors)
+        if competitors:
+            _read(visit.session.id, competitors, now)
+
+    def beside_form(self, visit: Visit) -> Mapping[str, Any]:
+        """The competitors, compared with the user's own site."""
+        return {"comparisons": _comparisons(visit, visit.answer(self.slug))}
+
+    def report(self, visit: Visit) -> Mapping[str, Any]:
+        """The same, for the summary."""
+        return self.beside_form(visit)
 
     def rows(self, visit: Visit) -> Iterable[Row]:
         """Depth, kinds, switches, competitors."""
@@ -149,6 +215,76 @@ class ResearchStep(Step):
             if saved
             else _l("It needs your research preferences."),
         )
+
+
+def _comparisons(visit: Visit, answer: ResearchPreferences | None) -> list[dict[str, Any]]:
+    """One entry for each competitor named, in the order of the answer; see `compare` for `rows`."""
+    if answer is None or not answer.competitors:
+        return []
+    found = db.session.scalars(
+        select(CompetitorAnalysis).where(CompetitorAnalysis.session_id == answer.session_id)
+    )
+    read = {row.website_url: row for row in found}
+    website = visit.answer("website")
+    analysis = website.current_analysis if website else None
+    own = analysis.measures if analysis else None
+    return [
+        {
+            "url": url,
+            "status": row.status,
+            "error_message": row.error_message,
+            "warning_message": row.warning_message,
+            "pages_read": row.pages_read,
+            "words": (row.measures or {}).get("word_count"),
+            "own_site_measured": bool(own and own.get("enough_text")),
+            "rows": compare(own, row.measures),
+        }
+        for url in answer.competitors
+        if (row := read.get(url))
+    ]
+
+
+def _forget(session_id: str, kept: Sequence[str]) -> None:
+    """Delete what belongs to competitors that are named no more, the jobs too."""
+    gone = (CompetitorAnalysis.session_id == session_id) & (
+        CompetitorAnalysis.website_url.not_in(kept)
+    )
+    subjects = select(CompetitorAnalysis.id).where(gone)
+    of_kind = jobs.Job.kind == COMPETITOR
+    for statement in (
+        delete(jobs.Job).where(of_kind, jobs.Job.subject.in_(subjects)),
+        delete(CompetitorAnalysis).where(gone),
+    ):
+        db.session.execute(statement, execution_options={"synchronize_session": False})
+
+
+def _read(session_id: str, urls: Sequence[str], moment: datetime) -> None:
+    """A row for each address, and a job for each that has no result. Two saves meet in the rows'
+    unique constraint, so they never make two."""
+    dialect = postgresql if db.engine.dialect.name == "postgresql" else sqlite
+    insert = dialect.insert(CompetitorAnalysis).values(
+        [
+            {"session_id": session_id, "website_url": url, "status": QUEUED, "queued_at": moment}
+            for url in urls
+        ]
+    )
+    rows = db.session.scalars(
+        insert.on_conflict_do_update(
+            index_elements=["session_id", "website_url"],
+            set_={"website_url": insert.excluded.website_url},  # so that old rows are returned
+        ).returning(CompetitorAnalysis),
+        execution_options={"populate_existing": True},
+    ).all()
+    waiting = [row for row in rows if row.queued_at == moment or row.status == FAILED]
+    if not waiting:
+        return
+    refusal = jobs.add_all(
+        COMPETITOR, [row.id for row in waiting], session_id, at_most=MAX_COMPETITORS
+    )
+    for row in waiting:
+        row.status, row.queued_at = (FAILED if refusal else QUEUED), moment
+        row.error_code = refusal.code if refusal else None
+        row.error_message = refusal.sentence if refusal else None
 
 
 def _yes_no(value: bool) -> Any:

@@ -65,6 +65,12 @@ class WebsiteAnalysis(Owned, Model):
     started_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     analysis_date: Mapped[datetime | None] = mapped_column(UTCDateTime)
     """When the stored result was measured."""
+    pages_done: Mapped[int | None]
+    """Of the reading that is under way, or was last: the pages read so far."""
+    pages_known: Mapped[int | None]
+    """And those that it will read as far as is known."""
+    page_cache: Mapped[dict[str, Any] | None] = mapped_column(JSON, deferred=True)
+    """What `webapp.site.crawl.keep` remembers for the next reading; the worker alone loads it."""
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
     updated_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now, onupdate=now)
 
@@ -80,8 +86,21 @@ class WebsiteAnalysis(Owned, Model):
             "status": self.status,
             "analysis_date": self.analysis_date.isoformat() if self.analysis_date else None,
             "error_message": self.error_message,
+            "pages_done": self.pages_done,
+            "pages_known": self.pages_known,
             **{name: getattr(self, name) for name in RESULTS},
         }
+
+
+class HostTurn(Model):
+    """A turn to speak to one IP address: whoever holds it may, until its time is over."""
+
+    __tablename__ = "host_turns"
+
+    address: Mapped[str] = mapped_column(String(45), primary_key=True)
+    slot: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    holder: Mapped[str] = mapped_column(String(36))
+    until: Mapped[datetime] = mapped_column(UTCDateTime)
 
 
 class WebsiteAnswer(Answer, Model):

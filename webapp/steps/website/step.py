@@ -6,11 +6,13 @@ from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from sqlalchemy import select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm.attributes import set_committed_value
 
 from webapp import jobs
 from webapp.extensions import db
+from webapp.site.address import spellings
 from webapp.steps.website.form import WebsiteForm
 from webapp.steps.website.models import COMPLETED, FAILED, QUEUED, WebsiteAnalysis, WebsiteAnswer
 from webapp.wizard.forms import StepForm
@@ -69,7 +71,7 @@ class WebsiteStep(Step):
     def act(self, action: str, visit: Visit, now: datetime) -> None:
         """Analyse again, unless it is under way; the older result stays until the newer comes."""
         analysis = visit.answer(self.slug).current_analysis
-        if analysis is not None:
+        if analysis is not None and not analysis.under_way:
             _queue(analysis, now)
 
     def beside_form(self, visit: Visit) -> Mapping[str, Any]:
@@ -148,7 +150,23 @@ def _style(analysis: WebsiteAnalysis | None) -> Any:
 
 
 def _analysis_of(session_id: str, url: str, moment: datetime) -> WebsiteAnalysis:
-    """The session's one row for this address, made on first need, in one statement."""
+    """The session's one row for this address, made on first need.
+
+    A row under another spelling of it (`www.`, http) takes this one on, so that a site is read once
+    however it is written. The session's lock is held: nobody else spells in between.
+    """
+    of_session = WebsiteAnalysis.session_id == session_id
+    same = select(WebsiteAnalysis.id).where(
+        of_session, WebsiteAnalysis.website_url.in_(spellings(url))
+    )
+    exact = select(WebsiteAnalysis.id).where(of_session, WebsiteAnalysis.website_url == url)
+    newest = same.order_by(WebsiteAnalysis.updated_at.desc()).limit(1).scalar_subquery()
+    db.session.execute(
+        update(WebsiteAnalysis)
+        .where(of_session, WebsiteAnalysis.id == newest, ~exact.exists())
+        .values(website_url=url)
+        .execution_options(synchronize_session=False)
+    )
     dialect = postgresql if db.engine.dialect.name == "postgresql" else sqlite
     row = dialect.insert(WebsiteAnalysis).values(
         session_id=session_id, website_url=url, status=QUEUED, queued_at=moment
@@ -163,6 +181,11 @@ def _analysis_of(session_id: str, url: str, moment: datetime) -> WebsiteAnalysis
 
 
 def _queue(analysis: WebsiteAnalysis, moment: datetime) -> None:
-    if analysis.status not in {QUEUED, "in_progress"}:
+    """Have it read. When there is no room the answer is stored all the same, and the analysis says
+    why it waits for a second try."""
+    refusal = jobs.add(ANALYSE, analysis.id, analysis.session_id)
+    if refusal:
+        analysis.status = FAILED
+        analysis.error_code, analysis.error_message = refusal.code, refusal.sentence
+    elif analysis.status not in {QUEUED, "in_progress"}:
         analysis.status, analysis.queued_at = QUEUED, moment
-    jobs.add(ANALYSE, analysis.id, analysis.session_id)

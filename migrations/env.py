@@ -16,6 +16,10 @@ def run_online() -> None:
             # cascade its children away. The switch works outside a transaction alone.
             connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
             connection.rollback()
+        else:
+            # A large table takes longer than a request may.
+            connection.exec_driver_sql("SET statement_timeout = 0")
+            connection.rollback()
         level = "SERIALIZABLE" if sqlite else "READ COMMITTED"
         connection = connection.execution_options(isolation_level=level, writes=True)
         context.configure(
@@ -31,8 +35,7 @@ def run_online() -> None:
         if sqlite:
             connection.commit()
             _check_foreign_keys(connection)
-            connection.rollback()
-            connection.exec_driver_sql("PRAGMA foreign_keys=ON")
+        connection.invalidate()  # what was set for the migration is no setting for a request
 
 
 def run_offline() -> None:

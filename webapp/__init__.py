@@ -10,11 +10,14 @@ from flask_babel import get_locale
 from markupsafe import Markup
 from sqlalchemy import event
 
-from webapp import assets, cli, config, errors, extensions, jobs, security, steps
+from webapp import assets, cli, config, errors, extensions, jobs, mail, readings, security, steps
+from webapp.identity import anonymous
 from webapp.operators import cleanup, health
+from webapp.steps.research import CompetitorAnalysis
+from webapp.steps.website.competitors import CompetitorTask
 from webapp.steps.website.task import AnalysisTask
 from webapp.vault import Vault
-from webapp.wizard import store, views
+from webapp.wizard import history_views, link_views, store, views
 from webapp.wizard.journey import Journey
 
 MAX_REQUEST_BYTES = 256 * 1024
@@ -32,6 +35,7 @@ def create_app(environ: Mapping[str, str] | None = None) -> Flask:
         static_folder=str(config.TOP / "static"),
         instance_path=str(settings.instance_dir),
     )
+    app.session_interface = anonymous.CookieInterface()
     app.config.update(
         SECRET_KEY=settings.secret_key,
         SQLALCHEMY_DATABASE_URI=settings.database_url,
@@ -45,7 +49,7 @@ def create_app(environ: Mapping[str, str] | None = None) -> Flask:
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=settings.behind_tls,
         SESSION_REFRESH_EACH_REQUEST=False,
-        PERMANENT_SESSION_LIFETIME=max(settings.retention_hours, 1) * 3600,
+        PERMANENT_SESSION_LIFETIME=anonymous.LONG,
         WTF_CSRF_TIME_LIMIT=None,
     )
     try:
@@ -55,14 +59,21 @@ def create_app(environ: Mapping[str, str] | None = None) -> Flask:
     app.extensions["settings"] = settings
     app.extensions["vault"] = Vault(settings.encryption_keys)
 
+    security.init_app(app, settings)  # its host check comes before all else
     extensions.init_app(app, settings)
-    security.init_app(app, settings)
     errors.init_app(app)
-    jobs.register(app, AnalysisTask(refresh=store.refresh))
+    jobs.register(
+        app,
+        AnalysisTask(refresh=store.refresh),
+        CompetitorTask(CompetitorAnalysis),
+        mail.MailTask(),
+    )
     with app.app_context():
         if not event.contains(extensions.db.session, "after_commit", jobs.wake_after_commit):
             event.listen(extensions.db.session, "after_commit", jobs.wake_after_commit)
 
+    app.register_blueprint(history_views.bp)
+    app.register_blueprint(link_views.bp)
     app.register_blueprint(views.bp)
     app.register_blueprint(cleanup.bp)
     app.register_blueprint(health.bp)
@@ -79,6 +90,12 @@ def _home() -> ResponseReturnValue:
 def _set_up_templates(app: Flask, settings: config.Settings) -> None:
     app.jinja_env.globals.update(
         app_name=settings.app_name, asset=assets.asset, csp_nonce=security.csp_nonce
+    )
+    app.jinja_env.globals.update(
+        advice_in_words=readings.advice_in_words,
+        audit_in_words=readings.audit_in_words,
+        compared_in_words=readings.compared_in_words,
+        method_of=readings.method_of,
     )
     app.jinja_env.filters["datetime"] = _datetime
 

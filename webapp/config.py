@@ -34,6 +34,7 @@ class Settings:
 
     instance_dir: Path
     database_url: str
+    broker_url: str
     secret_key: str
     encryption_keys: tuple[bytes, ...]
     cleanup_token: str
@@ -46,6 +47,8 @@ class Settings:
     brand_columns: bool
     fetch_allow: frozenset[str]
     retention_hours: int
+    smtp_url: str
+    mail_from: str
     app_name: str
     after_url: str
 
@@ -90,11 +93,15 @@ def read(environ: Mapping[str, str]) -> Settings:
         )
     if reader.choice("AUTH_MODE", ("anonymous", "jwt"), "anonymous") == "jwt":
         reader.fault("AUTH_MODE=jwt is not available in this version: leave it at anonymous.")
-    with contextlib.suppress(OSError):
-        instance_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not _can_write(instance_dir):
+        reader.fault(
+            f"INSTANCE_DIR: {instance_dir} cannot be made or written; name another folder."
+        )
+        raise ConfigError("\n".join(reader.faults))
     found = Settings(
         instance_dir=instance_dir,
         database_url=reader.database_url(f"sqlite:///{instance_dir / 'onward.sqlite'}"),
+        broker_url=reader.broker_url("BROKER_URL"),
         secret_key=reader.secret("SECRET_KEY", instance_dir, local, _new_secret_key),
         encryption_keys=reader.encryption_keys(instance_dir, local),
         cleanup_token=reader.text("CLEANUP_TOKEN", ""),
@@ -106,6 +113,8 @@ def read(environ: Mapping[str, str]) -> Settings:
         onboarding_steps=reader.names("ONBOARDING_STEPS") or None,
         brand_columns=reader.switch("ENABLE_WEBSITE_BRAND_COLUMNS", True),
         fetch_allow=frozenset(reader.host_ports("FETCH_ALLOW")),
+        smtp_url=reader.smtp_url("SMTP_URL"),
+        mail_from=reader.mail_address("MAIL_FROM", "onward@localhost"),
         retention_hours=reader.number("RETENTION_HOURS", 24, 1, 8760),
         app_name=reader.text("APP_NAME", "Onward")[:60],
         after_url=reader.web_address("AFTER_URL"),
@@ -177,7 +186,7 @@ class _Reader:
         given = self.text("DATABASE_URL", default)
         try:
             url = make_url(given)
-        except ArgumentError:
+        except (ArgumentError, ValueError):
             self.fault("DATABASE_URL is not a database address (sqlite:///… or postgresql://…).")
             return default
         if url.drivername in {"postgresql", "postgres"}:
@@ -190,6 +199,38 @@ class _Reader:
             else:
                 url = url.set(database=str((TOP / str(url.database)).resolve()))
         return url.render_as_string(hide_password=False)
+
+    def broker_url(self, name: str) -> str:
+        given = self.text(name, "")
+        try:
+            parts = urlsplit(given)
+            _ = parts.port  # raises for what is no port
+            good = not given or (parts.scheme in {"redis", "rediss"} and bool(parts.hostname))
+        except ValueError:
+            good = False
+        if given.startswith(("amqp://", "amqps://")):
+            self.fault(f"{name} names RabbitMQ, which this version does not speak: use redis://….")
+        elif not good:  # the address may hold a password, so it is not repeated
+            self.fault(f"{name} is no address of a broker like redis://127.0.0.1:6379/0.")
+        return given
+
+    def smtp_url(self, name: str) -> str:
+        given = self.text(name, "")
+        try:
+            parts = urlsplit(given)
+            _ = parts.port  # raises for what is no port
+            good = parts.scheme in {"smtp", "smtps", "smtp+starttls"} and bool(parts.hostname)
+        except ValueError:
+            good = False
+        if given and not good:  # the address may hold a password, so it is not repeated
+            self.fault(f"{name} is no address of a mail server like smtp://user:password@host:587.")
+        return given
+
+    def mail_address(self, name: str, default: str) -> str:
+        given = self.text(name, default)
+        if "@" not in given or any(char in given for char in "\r\n<>, "):
+            self.fault(f"{name} is {given!r}; it takes an address like start@example.com.")
+        return given
 
     def secret(self, name: str, folder: Path, local: bool, make: Callable[[], str]) -> str:
         given = self.environ.get(name, "").strip()
@@ -214,7 +255,17 @@ class _Reader:
                     f"ENCRYPTION_KEYS: key {position} is not the URL-safe base64 of 32 bytes."
                 )
             keys.append(key)
+        if given and not keys:
+            self.fault("ENCRYPTION_KEYS holds no key.")
         return tuple(keys)
+
+
+def _can_write(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError:
+        return False
+    return os.access(folder, os.W_OK | os.X_OK)
 
 
 def _is_loopback(host: str) -> bool:

@@ -82,9 +82,12 @@ def database_error(error: Exception) -> Response:
 
 def is_database_away(error: Exception) -> bool:
     """True for errors that say nothing of the request: the same request may succeed later."""
-    return isinstance(error, DATABASE_ERRORS) or (
-        isinstance(error, DBAPIError) and bool(error.connection_invalidated)
-    )
+    if isinstance(error, DATABASE_ERRORS):
+        return True
+    if not isinstance(error, DBAPIError):
+        return False
+    read_only = getattr(error.orig, "sqlstate", None) == "25006"  # for instance on a standby
+    return read_only or bool(error.connection_invalidated)
 
 
 def _unexpected(error: Exception) -> Response:

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask
+import psycopg
+from flask import Flask, has_request_context
 from flask_babel import Babel
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
@@ -42,22 +43,41 @@ babel = Babel()
 BUSY_SECONDS = 5
 """How long a write waits for another one before it gives up and the page says so."""
 
+ANSWER_SECONDS = 5.5
+"""How long a request waits for one answer of PostgreSQL, longer than for a lock."""
+
+
+class BoundedConnection(psycopg.Connection[Any]):
+    """Gives up on a server that hangs: its own timeouts count on the server, which is the one that
+    does not answer. Commands and migrations wait as long as it takes."""
+
+    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+        """Raise OperationalError, the connection closed, when there is no answer in time."""
+        if timeout is None and has_request_context():
+            timeout = ANSWER_SECONDS
+        try:
+            return super().wait(gen, interval, timeout)
+        except psycopg.errors._WaitTimeout as error:
+            self.pgconn.finish()
+            raise psycopg.OperationalError("no answer in time") from error
+
 
 def engine_options(settings: Settings) -> dict[str, Any]:
     """Reads are in autocommit, so that a page never leaves a transaction open; every wait is
     bounded, so that no request hangs on a database that does not answer."""
     common = {
         "isolation_level": "AUTOCOMMIT",
+        "pool_timeout": 4,
         "hide_parameters": True,  # a failing statement is logged, what people typed is not
     }
     if settings.is_sqlite:
         return common | {"connect_args": {"timeout": BUSY_SECONDS}}
     return common | {
         "pool_pre_ping": True,
-        "pool_timeout": 4,
         "connect_args": {
             "connect_timeout": 3,
-            "options": f"-c lock_timeout={BUSY_SECONDS}s -c statement_timeout=8s -c timezone=UTC",
+            "options": f"-c lock_timeout={BUSY_SECONDS}s "
+            f"-c statement_timeout={int(ANSWER_SECONDS * 1000)} -c timezone=UTC",
         },
     }
 
@@ -68,10 +88,12 @@ def init_app(app: Flask, settings: Settings) -> None:
     migrate.init_app(app, db, directory=str(app.config["MIGRATIONS_DIR"]), render_as_batch=True)
     csrf.init_app(app)
     babel.init_app(app, locale_selector=lambda: "en")
-    if settings.is_sqlite:
-        with app.app_context():
+    with app.app_context():
+        if settings.is_sqlite:
             event.listen(db.engine, "connect", _sqlite_connect)
             event.listen(db.engine, "begin", _sqlite_begin)
+        else:
+            event.listen(db.engine, "do_connect", _postgres_connect)
 
 
 @contextmanager
@@ -90,6 +112,12 @@ def transaction() -> Iterator[None]:
     except BaseException:
         db.session.rollback()
         raise
+
+
+def _postgres_connect(
+    _dialect: Any, _record: Any, args: list[Any], options: dict[str, Any]
+) -> psycopg.Connection[Any]:
+    return BoundedConnection.connect(*args, **options)
 
 
 def _sqlite_connect(connection: sqlite3.Connection, _record: object) -> None:

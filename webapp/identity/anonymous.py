@@ -6,12 +6,30 @@ checked for each request and a response sets a cookie only when something in it 
 
 import time
 import uuid
+from datetime import UTC, datetime, timedelta
 
-from flask import session
+from flask import Flask, session
+from flask.sessions import SecureCookieSessionInterface, SessionMixin
 
-_ID, _OFFER, _RENEWED = "sid", "offer", "at"
+_ID, _OFFER, _RENEWED, _LONG, _LINKED = "sid", "offer", "at", "long", "linked"
 RENEW_SECONDS = 3600
 """A cookie in use is renewed at most this often."""
+LONG = timedelta(days=400)
+"""How long the cookie of a completed session lives, so that its summary stays within reach; it is
+the most that browsers grant."""
+
+
+class CookieInterface(SecureCookieSessionInterface):
+    """Flask's own signed cookie, with a life as long as what it leads to."""
+
+    def get_expiration_time(self, app: Flask, session: SessionMixin) -> datetime | None:
+        """400 days for a completed session, else as long as unfinished answers are kept."""
+        if not session.permanent:
+            return None
+        # A cookie is renewed once in a while, the answers are kept from the last save on.
+        hours = app.extensions["settings"].retention_hours
+        kept = timedelta(hours=hours, seconds=RENEW_SECONDS)
+        return datetime.now(UTC) + (LONG if session.get(_LONG) else kept)
 
 
 def session_id() -> str | None:
@@ -20,17 +38,25 @@ def session_id() -> str | None:
     return found if isinstance(found, str) else None
 
 
-def remember(onboarding_session_id: str) -> None:
-    """Let this browser continue this session."""
-    session.pop(_OFFER, None)
+def remember(onboarding_session_id: str, by_link: bool = False) -> None:
+    """Let this browser continue this session; `by_link`: it was opened by a resume link."""
+    for part in (_OFFER, _LONG, _LINKED):
+        session.pop(part, None)
+    if by_link:
+        session[_LINKED] = True
     session.permanent = True
     session[_ID] = onboarding_session_id
     session[_RENEWED] = int(time.time())
 
 
-def renew() -> None:
-    """Keep the cookie of somebody who is here from running out."""
-    if _ID in session and time.time() - session.get(_RENEWED, 0) > RENEW_SECONDS:
+def renew(for_long: bool = False) -> None:
+    """Keep the cookie of somebody who is here from running out; `for_long` once they are done."""
+    if _ID not in session:
+        return
+    if for_long and not session.get(_LONG):
+        session[_LONG] = True
+        session[_RENEWED] = int(time.time())
+    elif time.time() - session.get(_RENEWED, 0) > RENEW_SECONDS:
         session[_RENEWED] = int(time.time())
 
 

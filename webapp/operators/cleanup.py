@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from flask import Blueprint, Response, jsonify, request
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, exists, func, select
 
 from webapp.config import settings
 from webapp.errors import problem
 from webapp.extensions import csrf, db, transaction
 from webapp.types import now
+from webapp.wizard import history
+from webapp.wizard.links import ResumeLink
 from webapp.wizard.models import OnboardingSession
 
 bp = Blueprint("cleanup", __name__)
@@ -31,13 +33,16 @@ class Cleanup:
 
 
 def run(hours: int, dry_run: bool = False) -> Cleanup:
-    """Delete the sessions that are not completed and were not touched for `hours`, in batches of
-    500 with a commit each, so that nobody waits long for a lock."""
+    """Delete the sessions that are not completed, were not touched for `hours` and have no open
+    resume link, in batches of 500 with a commit each, so that nobody waits long for a lock; then
+    prune what the history keeps too much of."""
     cutoff = now() - timedelta(hours=hours)
     if dry_run:
         count = select(func.count()).select_from(OnboardingSession).where(_abandoned(cutoff))
         return Cleanup(db.session.scalar(count) or 0, hours, cutoff)
-    return Cleanup(sum(_batches(cutoff)), hours, cutoff)
+    deleted = sum(_batches(cutoff))
+    history.prune()
+    return Cleanup(deleted, hours, cutoff)
 
 
 def _batches(cutoff: datetime) -> Iterator[int]:
@@ -70,7 +75,14 @@ def _batches(cutoff: datetime) -> Iterator[int]:
 
 
 def _abandoned(cutoff: datetime):  # type: ignore[no-untyped-def]  # an SQL expression
-    return ~OnboardingSession.completed & (OnboardingSession.updated_at < cutoff)
+    open_link = exists().where(
+        ResumeLink.session_id == OnboardingSession.id,
+        ResumeLink.used_at.is_(None),
+        ResumeLink.revoked_at.is_(None),
+        ResumeLink.expires_at > now(),
+    )
+    old = ~OnboardingSession.completed & (OnboardingSession.updated_at < cutoff)
+    return old & ~open_link
 
 
 @bp.post("/api/onboarding/cleanup")

@@ -22,6 +22,7 @@ from webapp.extensions import Model, db
 from webapp.types import UTCDateTime, now
 from webapp.vault import CannotOpen, vault
 from webapp.wizard.forms import SomeOf, StepForm, strip
+from webapp.wizard.merge import Merge
 from webapp.wizard.models import Owned
 from webapp.wizard.step import Capability, Row, Step, Visit, Words
 
@@ -208,6 +209,29 @@ class ApiKeysStep(Step):
         if set(form["remove"].data) & set(stored):
             return False
         return all(_holds(stored.get(name), key) for name, key in _typed(form).items())
+
+    def snapshot(self, visit: Visit) -> dict[str, Any]:
+        """When each key was last set: that it changed, and nothing of it."""
+        stored = visit.answer(self.slug) or {}
+        return {name: row.updated_at.isoformat() for name, row in stored.items()}
+
+    def blank(self, visit: Visit, form: StepForm) -> dict[str, Any]:
+        """No key at all."""
+        return {}
+
+    def merge(self, base: Mapping[str, Any], visit: Visit, form: StepForm) -> Merge:
+        """Keys that were typed or ticked here and set or removed elsewhere are in conflict."""
+        stored, now = visit.answer(self.slug) or {}, self.snapshot(visit)
+        removed, typed = set(form["remove"].data), _typed(form)
+        conflicts = {
+            name
+            for name in removed | set(typed)
+            if base.get(name) != now.get(name)
+            and not (name in typed and _holds(stored.get(name), typed[name]))
+            and not (name in removed and name not in stored)
+        }
+        changed = {name for name in {**base, **now} if base.get(name) != now.get(name)}
+        return Merge(form.data, frozenset(changed - conflicts), frozenset(conflicts))
 
     def beside_form(self, visit: Visit) -> Mapping[str, Any]:
         """What the page says of each provider."""

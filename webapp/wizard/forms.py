@@ -1,5 +1,6 @@
 """The form that every step's form is made of, and the small filters and checks that they share."""
 
+import re
 from typing import Any
 
 from flask_babel import gettext as _
@@ -10,6 +11,8 @@ from wtforms.validators import StopValidation, ValidationError
 from wtforms.widgets import CheckboxInput, ListWidget
 
 MAX_LINE = 1000
+_UNSTORABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
+"""Control characters (line ends and tabs aside), and halves of characters."""
 
 
 class StepForm(FlaskForm):
@@ -55,7 +58,8 @@ def _storable(value: Any) -> Any:
     if isinstance(value, list):
         return [_storable(one) for one in value]
     if isinstance(value, str):
-        return value.replace("\r\n", "\n").replace("\0", "")
+        value = value.replace("\r\n", "\n").replace("\0", "")
+        return value.encode("utf-8", "replace").decode()
     return value
 
 
@@ -84,7 +88,7 @@ class Text:
             if self.required:
                 raise StopValidation(str(self.required))
             raise StopValidation()
-        if any(ord(char) < 32 and char not in "\n\t" for char in text) or "\x7f" in text:
+        if _UNSTORABLE.search(text):
             raise ValidationError(_("This contains a character that cannot be stored."))
         if len(text) < self.low:
             raise ValidationError(

@@ -79,6 +79,8 @@ class StepProgress(Owned, Model):
     skipped_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     revision: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     """The session's count when this step was last saved or skipped."""
+    saved_page: Mapped[str | None] = mapped_column(String(40))
+    """The id of the page that saved it: what that page still sends as a draft comes too late."""
     draft: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     """Field -> value as it was typed; secrets are never among them."""
     draft_at: Mapped[datetime | None] = mapped_column(UTCDateTime)

@@ -14,6 +14,7 @@ from flask_babel import LazyString
 from markupsafe import Markup
 
 from webapp.wizard.forms import StepForm
+from webapp.wizard.merge import Merge, three_way
 
 Words: TypeAlias = str | LazyString
 
@@ -131,6 +132,22 @@ class Step:
     def same(self, form: StepForm, answer: Any) -> bool:
         """True when a valid form says just what is stored, so that a second post is no change."""
         return answer is not None and self.values(answer) == form.data
+
+    def snapshot(self, visit: Visit) -> dict[str, Any]:
+        """What the history keeps of the stored answer: field -> value, secrets never."""
+        return self.values(self.stored(visit))
+
+    def merge(self, base: Mapping[str, Any], visit: Visit, form: StepForm) -> Merge:
+        """A form made from the snapshot `base`, and what is stored by now."""
+        return three_way(base, self.values(self.stored(visit)), form.data)
+
+    def blank(self, visit: Visit, form: StepForm) -> dict[str, Any]:
+        """The snapshot that a form was made from before anything was stored. What was suggested
+        then cannot be known: a suggestion of today that was left as it is was left so, any other
+        value in its place is the user's own."""
+        today = self.form(formdata=None, data=self.prefill(visit)).data
+        own = {n: object() for n in self.prefill(visit) if form.data.get(n) != today.get(n)}
+        return today | own
 
     def rows(self, visit: Visit) -> Iterable[Row]:
         """The lines of this step on the review and the summary."""

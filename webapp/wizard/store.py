@@ -9,20 +9,37 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import case, delete, insert, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import delete
 
 from webapp.extensions import db, transaction
 from webapp.types import now
+from webapp.wizard import history
 from webapp.wizard.forms import StepForm
+from webapp.wizard.merge import Merge
 from webapp.wizard.models import OnboardingSession, StepProgress
+from webapp.wizard.progress import create, mark
 from webapp.wizard.revision import FOREIGN, MISSING
 from webapp.wizard.step import Step
-from webapp.wizard.visit import Visit, journey, load, load_locked, needed, with_followers
+from webapp.wizard.visit import (
+    SessionGone,
+    Visit,
+    is_untouched,
+    journey,
+    load,
+    load_locked,
+    lock,
+    needed,
+    problems,
+    require,
+    untouched,
+    with_followers,
+)
 
-
-class SessionGone(Exception):
-    """The session does not exist (any more)."""
+__all__ = [
+    "AnswersInvalid", "JourneyIncomplete", "SessionGone", "StaleRevision", "StepRequired",
+    "changed_elsewhere", "journey", "keep_draft", "load", "lock", "new_session_id", "open_session",
+    "refresh", "require", "reset", "save", "skip",
+]  # fmt: skip
 
 
 class StepRequired(Exception):
@@ -34,8 +51,11 @@ class StaleRevision(Exception):
 
 
 class AnswersInvalid(Exception):
-    """The form says what is wrong with it; nothing was stored. `args[0]`, when there, is the Visit;
-    one that was read in the transaction is void with it."""
+    """The form says what is wrong with it; nothing was stored."""
+
+    def __init__(self, form: StepForm, merged: bool = False) -> None:
+        """`merged`: the form holds what was typed and what another tab saved meanwhile."""
+        self.form, self.merged = form, merged
 
 
 class JourneyIncomplete(Exception):
@@ -45,15 +65,7 @@ class JourneyIncomplete(Exception):
 def open_session(session_id: str, user_id: str | None = None) -> None:
     """Create this session unless it is there already; the first step counts as seen."""
     with transaction():
-        _create(session_id, user_id, now())
-
-
-def require(session_id: str, step: Step | None = None, everything: bool = False) -> Visit:
-    """Like `load`, for a caller who must have a session; raises SessionGone."""
-    visit = load(session_id, step, everything)
-    if visit is None:
-        raise SessionGone(session_id)
-    return visit
+        create(session_id, user_id, now())
 
 
 def new_session_id() -> str:
@@ -61,46 +73,32 @@ def new_session_id() -> str:
     return str(uuid.uuid4())
 
 
-def lock(session_id: str, moment: datetime, steps: list[Step]) -> Visit:
-    """Touch and lock the session, then read it with the answers of `steps`. Inside a transaction.
-
-    Raises SessionGone.
-    """
-    touch = (
-        update(OnboardingSession)
-        .where(OnboardingSession.id == session_id)
-        .values(updated_at=moment, revision=OnboardingSession.revision + 1)
-        .returning(OnboardingSession)
-    )
-    # A reset deletes the row and inserts it again: who waited for the old one looks once more.
-    session = db.session.scalar(touch) or db.session.scalar(touch)
-    if session is None:
-        raise SessionGone(session_id)
-    return load_locked(session, steps)
-
-
-def save(session_id: str, step: Step, form: StepForm, base: int | None, action: str = "") -> Visit:
+def save(
+    session_id: str, step: Step, form: StepForm, base: int | None, action: str = "", page: str = ""
+) -> Visit:
     """Gate, validate and store one step, in one transaction; the only way an answer is saved.
 
-    `base` is the revision that the form was made from (`revision.read`). Returns the session as it
-    is after the commit. Raises StepLocked, AnswersInvalid, StaleRevision, JourneyIncomplete or
-    SessionGone, and then nothing is stored.
+    `base` is the revision that the form was made from (`revision.read`), `page` the id of the page
+    that it stood on. Returns the session as it is after the commit. Raises StepLocked,
+    AnswersInvalid, StaleRevision, JourneyIncomplete or SessionGone, and then nothing is stored.
     """
     if not form.validate():
-        visit = require(session_id, step)
-        visit.require(step)
-        raise AnswersInvalid(visit)
+        require(session_id, step).require(step)
+        raise AnswersInvalid(form)
     moment = now()
     with transaction():
         visit = lock(session_id, moment, with_followers(step))
         visit.require(step)
+        before = step.snapshot(visit) if step.slug in visit.saved else {}
+        if _is_saved_already(visit, step, form):
+            if action in step.actions:
+                step.act(action, visit, moment)
+            return visit
         if not _is_current(visit, step, base):
-            if step.slug in visit.saved and step.same(form, step.stored(visit)):
-                return visit
-            raise StaleRevision
+            form = _merged(visit, step, form, base)
         if errors := step.check(form, visit):
             form.add_errors(errors)
-            raise AnswersInvalid
+            raise AnswersInvalid(form, merged=bool(visit.merged))
         completes = step is journey().last and not visit.session.completed
         if completes and (found := problems(visit)):
             raise JourneyIncomplete(found)
@@ -111,8 +109,46 @@ def save(session_id: str, step: Step, form: StepForm, base: int | None, action: 
         if completes:
             visit.session.completed, visit.session.completed_at = True, moment
             visit.session.sealed_revision = visit.session.revision
-        _mark(visit, step, saved_at=moment)
+        after = step.snapshot(visit)
+        history.record(session_id, step.slug, visit.session.revision, moment, before, after)
+        mark(visit, step, saved_at=moment, saved_page=page or None)
     return visit
+
+
+def _is_saved_already(visit: Visit, step: Step, form: StepForm) -> bool:
+    """The same values once more (a double click, a retry) are saved already; a draft would stay."""
+    row = visit.progress.get(step.slug)
+    saved = row is not None and row.saved_at is not None and row.draft is None
+    return saved and step.same(form, step.stored(visit))
+
+
+def _merged(visit: Visit, step: Step, form: StepForm, base: int | None) -> StepForm:
+    """The form with what another tab saved since it was made, where the two changed different
+    fields; else StaleRevision. A completed session is changed on purpose or not at all."""
+    merge = _merge(visit, step, form, base)
+    if merge is None or merge.conflicts or visit.session.completed:
+        raise StaleRevision
+    visit.merged = merge.theirs
+    merged = step.form(formdata=None, data=merge.values)
+    if not merged.validate():
+        raise AnswersInvalid(merged, merged=True)
+    return merged
+
+
+def _merge(visit: Visit, step: Step, form: StepForm, base: int | None) -> Merge | None:
+    """Both sides against the state that the form was made from; None when that is not known."""
+    if step.slug not in visit.saved or base in (MISSING, FOREIGN):
+        return None
+    known = history.snapshot_at(visit.session.id, step.slug, base or 0)
+    if known is None and base == visit.session.sealed_revision:  # made before the first save
+        known = step.blank(visit, form)
+    return None if known is None else step.merge(known, visit, form)
+
+
+def changed_elsewhere(visit: Visit, step: Step, form: StepForm, base: int | None) -> frozenset[str]:
+    """Fields that only another tab changed since the form was made; none when nobody can tell."""
+    merge = _merge(visit, step, form, base)
+    return merge.theirs if merge else frozenset()
 
 
 def skip(
@@ -134,45 +170,43 @@ def skip(
                 raise StaleRevision
             draft = typed
             if answer := step.stored(visit):
-                draft = typed or _untouched(step, visit)
+                draft = typed or untouched(step, visit)
                 db.session.delete(answer)
-            elif typed == _untouched(step, visit):
+            elif typed is not None and is_untouched(typed, step, visit):
                 draft = None
-            _mark(visit, step, skipped_at=moment, draft=draft, draft_at=draft and moment)
+            mark(visit, step, skipped_at=moment, draft=draft, draft_at=draft and moment)
     return visit
 
 
-def keep_draft(session_id: str, step: Step, typed: dict[str, Any] | None, base: int | None) -> None:
-    """Keep what was typed, not validated; None, or just what is stored, leaves no draft.
+def keep_draft(
+    session_id: str, step: Step, typed: dict[str, Any] | None, base: int | None, page: str = ""
+) -> datetime | None:
+    """Keep what was typed, not validated; None, or just what is stored, leaves no draft. Returns
+    when it was kept.
 
-    A draft of a step that is still locked is kept too: it is shown when the step is reached.
-    Raises SessionGone.
+    A draft of a step that is still locked is kept too: it is shown when the step is reached. One
+    from a `page` that was saved meanwhile is late, and dropped. Raises SessionGone.
     """
     moment = now()
     with transaction():
         visit = lock(session_id, moment, needed(step))
-        stored = step.stored(visit)
-        if typed == _untouched(step, visit):
+        row = visit.progress.get(step.slug)
+        if page and row and row.saved_page == page:
+            return None
+        if typed is not None and is_untouched(typed, step, visit):
             typed = None
         columns = {
             "draft": typed,
             "draft_at": moment if typed is not None else None,
-            "draft_revision": base if typed is not None and base != FOREIGN else None,
+            "draft_revision": base if typed is not None else None,
         }
-        row = visit.progress.get(step.slug)
         if row is None:
             seen = moment if visit.may_visit(step) else None
             row = StepProgress(session_id=session_id, slug=step.slug, first_seen_at=seen)
             db.session.add(row)
         for name, value in columns.items():
             setattr(row, name, value)
-
-
-def _untouched(step: Step, visit: Visit) -> dict[str, Any]:
-    """What a form of the step holds before anybody types in it."""
-    stored = step.stored(visit)
-    values = step.values(stored) if stored is not None else step.prefill(visit)
-    return step.form(formdata=None, data=values).typed()
+    return moment if typed is not None else None
 
 
 def reset(session_id: str) -> None:
@@ -183,7 +217,7 @@ def reset(session_id: str) -> None:
         old = lock(session_id, moment, []).session
         db.session.expunge(old)
         db.session.execute(delete(OnboardingSession).where(OnboardingSession.id == session_id))
-        _create(session_id, old.user_id, moment, revision=old.revision)
+        create(session_id, old.user_id, moment, revision=old.revision)
 
 
 def refresh(session_id: str, slug: str) -> None:
@@ -201,67 +235,7 @@ def _refresh_followers(visit: Visit, slug: str, moment: datetime) -> None:
             follower.refresh(visit, moment)
 
 
-def problems(visit: Visit) -> list[tuple[Step, list[str]]]:
-    """What stands in the way of completion: required steps that are not saved, and saved ones whose
-    answers do not hold (any more), each with its messages. Every step is validated once more."""
-    found = []
-    for step in visit.journey.steps[:-1]:
-        if step.slug in visit.saved:
-            stored = step.stored(visit)
-            values = step.values(stored) if stored is not None else {}
-            form = step.form(formdata=None, data=values)
-            if form.validate():
-                form.add_errors(step.check(form, visit))
-            messages = [str(text) for errors in form.errors.values() for text in errors]
-            if messages:
-                found.append((step, messages))
-        elif not step.optional:
-            found.append((step, []))
-    return found
-
-
-def _create(session_id: str, user_id: str | None, moment: datetime, revision: int = 0) -> None:
-    values = {
-        "id": session_id, "user_id": user_id, "completed": False, "revision": revision,
-        "sealed_revision": revision, "created_at": moment, "updated_at": moment,
-    }  # fmt: skip
-    upsert = _upsert(OnboardingSession).values(values).on_conflict_do_nothing()
-    if db.session.execute(upsert.returning(OnboardingSession.id)).first():
-        first = journey().steps[0].slug
-        db.session.execute(
-            insert(StepProgress).values(session_id=session_id, slug=first, first_seen_at=moment)
-        )
-
-
 def _is_current(visit: Visit, step: Step, base: int | None) -> bool:
     if base is MISSING:
         return visit.revision(step.slug) == 0
     return base == visit.revision(step.slug)
-
-
-def _mark(visit: Visit, step: Step, **columns: Any) -> None:
-    """Write the step's row, and first sight of the step that comes next, in one statement."""
-    db.session.flush()
-    moment = visit.session.updated_at
-    mine = {
-        "first_seen_at": moment, "saved_at": None, "skipped_at": None,
-        "revision": visit.session.revision, "draft": None, "draft_at": None, "draft_revision": None,
-    } | columns  # fmt: skip
-    rows: list[dict[str, Any]] = [{"session_id": visit.session.id, "slug": step.slug} | mine]
-    following = visit.journey.resume_point(visit.done | {step.slug})
-    if following and following is not step:
-        blank = dict.fromkeys(mine) | {"first_seen_at": moment, "revision": 0}
-        rows.append({"session_id": visit.session.id, "slug": following.slug} | blank)
-    upsert = _upsert(StepProgress).values(rows)
-    new, old = upsert.excluded, StepProgress.__table__.c
-    changed = {name: case((new.slug == step.slug, new[name]), else_=old[name]) for name in mine}
-    changed["first_seen_at"] = db.func.coalesce(old.first_seen_at, new.first_seen_at)
-    db.session.execute(
-        upsert.on_conflict_do_update(index_elements=["session_id", "slug"], set_=changed)
-    )
-    visit.progress[step.slug] = StepProgress(session_id=visit.session.id, slug=step.slug, **mine)
-
-
-def _upsert(model: Any) -> Any:
-    dialect = postgresql if db.engine.dialect.name == "postgresql" else sqlite
-    return dialect.insert(model.__table__)

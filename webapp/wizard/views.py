@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
@@ -41,6 +41,7 @@ class Page:
     revision: str | None = None
     notice: str | None = None
     retry: bool = False
+    retry_action: str = "save"
     saved_at: datetime | None = None
     draft_at: datetime | None = None
 
@@ -90,6 +91,25 @@ class Page:
         return self.step.optional
 
     @property
+    def kept_until(self) -> datetime | None:
+        """When an unfinished session of somebody anonymous becomes old enough to be deleted."""
+        if self.visit is None or self.completed or self.visit.session.user_id:
+            return None
+        return self.visit.session.updated_at + timedelta(hours=settings().retention_hours)
+
+    @property
+    def is_new(self) -> bool:
+        """The step came into the journey after later ones were done."""
+        if self.visit is None or self.step.slug in self.visit.done:
+            return False
+        return any(self.journey.number(s) > self.number for s in self.visit.done if s in self.slugs)
+
+    @property
+    def slugs(self) -> set[str]:
+        """The steps' slugs."""
+        return {step.slug for step in self.journey}
+
+    @property
     def can_discard(self) -> bool:
         """The page shows a draft."""
         return self.draft_at is not None
@@ -101,9 +121,9 @@ class Page:
 @bp.get("/")
 def welcome() -> ResponseReturnValue:
     """The welcome page, or straight on to where the caller stands."""
-    visit = _visit_or_none()
+    visit = visit_or_none()
     if visit is not None:
-        return _on_to(visit)
+        return on_to(visit)
     anonymous.offered_id()
     return render_template("wizard/welcome.html", steps=store.journey().steps)
 
@@ -117,17 +137,17 @@ def started() -> ResponseReturnValue:
 @bp.post("/start")
 def start() -> ResponseReturnValue:
     """Find or create the caller's session."""
-    visit = _visit_or_none() or _open()
-    return _on_to(visit)
+    visit = visit_or_none() or _open()
+    return on_to(visit)
 
 
 @bp.get("/<slug>")
 def show_step(slug: str) -> ResponseReturnValue:
     """A step's form, from the draft or from what is stored."""
     step = _step(slug)
-    visit = _visit_or_none(step)
+    visit = visit_or_none(step)
     if visit is None:
-        return _to_the_start()
+        return to_the_start()
     visit.require(step)
     return _render(_page(step, visit))
 
@@ -151,6 +171,26 @@ def save_step(slug: str) -> ResponseReturnValue:
         return _begin_with_draft(step, typed)
 
 
+@bp.post("/<slug>/draft")
+def draft(slug: str) -> ResponseReturnValue:
+    """What a script sends while somebody types: kept, not validated, never a secret."""
+    step = _step(slug)
+    session_id = anonymous.session_id()
+    if session_id is None:
+        abort(404)
+    base = revision.read(session_id, slug, request.form.get("revision", ""))
+    form = step.form(formdata=request.form)
+    try:
+        page = request.form.get("page", "")[:40]
+        kept_at = store.keep_draft(session_id, step, form.typed(), base, page)
+    except store.SessionGone:
+        abort(404)
+    anonymous.renew()
+    response = current_app.response_class(status=204)
+    response.headers["X-Draft"] = kept_at.isoformat() if kept_at else "none"
+    return response
+
+
 @bp.get("/<slug>/<name>")
 def step_page(slug: str, name: str) -> ResponseReturnValue:
     """A page of the step's own, whole or as the fragment that a script asks for."""
@@ -158,9 +198,9 @@ def step_page(slug: str, name: str) -> ResponseReturnValue:
     page = step.pages.get(name)
     if page is None:
         abort(404)
-    visit = _visit_or_none(step)
+    visit = visit_or_none(step)
     if visit is None:
-        return _to_the_start()
+        return to_the_start()
     visit.require(step)
     fragment = "X-Fragment" in request.headers
     template = page.fragment if fragment else page.template
@@ -172,12 +212,16 @@ def step_page(slug: str, name: str) -> ResponseReturnValue:
 
 def _save(session_id: str, step: Step, form: StepForm, base: int | None) -> ResponseReturnValue:
     try:
-        visit = store.save(session_id, step, form, base, request.form.get("action", ""))
+        action, page_id = request.form.get("action", ""), request.form.get("page", "")
+        visit = store.save(session_id, step, form, base, action, page_id[:40])
     except store.AnswersInvalid as error:
-        visit = error.args[0] if error.args else store.require(session_id, step)
-        return _render(_page(step, visit, form, base)), 422
+        visit = store.require(session_id, step)
+        page = _page(step, visit, error.form, revision.MISSING if error.merged else base)
+        if error.merged:
+            page.notice = _("This page now also holds what you saved in another window.")
+        return _render(page), 422
     except store.StaleRevision:
-        return _conflict(step, store.require(session_id, step), form)
+        return _conflict(step, store.require(session_id, step), form, base)
     except store.JourneyIncomplete as error:
         page = _page(step, store.require(session_id, step), form, base)
         page.extra["problems"] = [
@@ -185,13 +229,16 @@ def _save(session_id: str, step: Step, form: StepForm, base: int | None) -> Resp
             for s, messages in error.args[0]
         ]
         return _render(page), 422
-    anonymous.renew()
+    anonymous.renew(for_long=visit.session.completed)
+    if visit.merged:
+        labels = ", ".join(label_of(step, name) for name in sorted(visit.merged))
+        flash(_("Saved, together with what another window had changed: %(f)s", f=labels), "success")
     if request.form.get("action") in step.actions:
         return redirect(url_for(".show_step", slug=step.slug), 303)
     if visit.session.completed:
         place = step.slug if step is not visit.journey.last else None
         return redirect(url_for(".summary", _anchor=place), 303)
-    return _on_to(visit)
+    return on_to(visit)
 
 
 def _back(session_id: str, step: Step, form: StepForm, base: int | None) -> ResponseReturnValue:
@@ -214,8 +261,8 @@ def _skip(session_id: str, step: Step, form: StepForm, base: int | None) -> Resp
         page.notice = _("This step is needed: it cannot be skipped.")
         return _render(page), 422
     except store.StaleRevision:
-        return _conflict(step, store.require(session_id, step), form)
-    return redirect(url_for(".summary"), 303) if visit.session.completed else _on_to(visit)
+        return _conflict(step, store.require(session_id, step), form, base)
+    return redirect(url_for(".summary"), 303) if visit.session.completed else on_to(visit)
 
 
 def _discard(session_id: str, step: Step, _form: StepForm, base: int | None) -> ResponseReturnValue:
@@ -238,12 +285,12 @@ _ACTIONS: dict[str, Callable[[str, Step, StepForm, int | None], ResponseReturnVa
 @bp.get("/summary")
 def summary() -> ResponseReturnValue:
     """Every answer and result, read from SQL."""
-    visit = _visit_or_none(everything=True)
+    visit = visit_or_none(everything=True)
     if visit is None:
-        return _to_the_start()
+        return to_the_start()
     if not visit.session.completed:
         flash(_("The summary is ready once every step is finished. This one comes next."), "info")
-        return _on_to(visit)
+        return on_to(visit)
     reports: dict[str, Any] = {"persona": None, "analysis": None}
     for step in visit.journey:
         reports.update(step.report(visit))
@@ -254,6 +301,7 @@ def summary() -> ResponseReturnValue:
         declaration=visit.session.first_declaration,
         completed_at=visit.session.completed_at,
         after_url=settings().after_url or None,
+        new_steps=[step for step in visit.journey if step.slug not in visit.done],
         **reports,
     )
 
@@ -261,7 +309,7 @@ def summary() -> ResponseReturnValue:
 @bp.get("/reset")
 def confirm_reset() -> ResponseReturnValue:
     """Ask before everything is deleted."""
-    return render_template("wizard/reset.html") if _visit_or_none() else _to_the_start()
+    return render_template("wizard/reset.html") if visit_or_none() else to_the_start()
 
 
 @bp.post("/reset")
@@ -269,42 +317,57 @@ def reset() -> ResponseReturnValue:
     """Delete the caller's answers and start again."""
     session_id = anonymous.session_id()
     if session_id is None:
-        return _to_the_start()
+        return to_the_start()
     try:
         store.reset(session_id)
     except store.SessionGone:
-        return _to_the_start()
+        return to_the_start()
     flash(_("Everything was deleted. You are at the beginning again."), "success")
     return redirect(url_for(".show_step", slug=store.journey().steps[0].slug), 303)
+
+
+@bp.get("/sign-out")
+def confirm_sign_out() -> ResponseReturnValue:
+    """Say what "Forget this device" means before it is done."""
+    return render_template("wizard/sign_out.html") if visit_or_none() else to_the_start()
+
+
+@bp.post("/sign-out")
+def sign_out() -> ResponseReturnValue:
+    """Forget this browser's part; the answers stay."""
+    anonymous.forget()
+    flash(_("This browser has forgotten you. Your answers are still stored."), "success")
+    return redirect(url_for(".welcome"), 303)
 
 
 # -- when something is in the way ------------------------------------------------------------------
 
 
-@bp.errorhandler(StepLocked)
+@bp.app_errorhandler(StepLocked)
 def send_back(error: StepLocked) -> ResponseReturnValue:
     """A step too far: to where the caller may be, with the reason."""
     visit: Visit = error.args[0]
     assert visit.resume  # noqa: S101 - a completed session has no locked step
     flash(_("First finish this step: “%(title)s”.", title=visit.resume.title), "info")
-    return redirect(url_for(".show_step", slug=visit.resume.slug), 303)
+    return redirect(url_for("wizard.show_step", slug=visit.resume.slug), 303)
 
 
-@bp.errorhandler(CSRFError)
-def token_expired(error: CSRFError) -> ResponseReturnValue:
+@bp.app_errorhandler(CSRFError)
+def token_expired(_error: CSRFError) -> ResponseReturnValue:
     """The same form again, with what was typed and a fresh token; nothing was stored."""
     sentence = _(
         "This page was open for too long, so nothing was saved yet. "
         "What you typed is still here: send it once more."
     )
-    return _give_back(400, sentence) or errors.http_error(error)
+    plain = _("This page was open for too long. Go back, load it again, and try once more.")
+    return _give_back(400, sentence) or errors.error_page(400, plain)
 
 
 def database_away(error: Exception) -> ResponseReturnValue:
     """The same form again, with what was typed, and when to try again; nothing was stored."""
     db.session.remove()
     sentence = _(
-        "We cannot reach our records just now, so nothing was saved yet. "
+        "We cannot reach our records just now, so we do not know that this is saved. "
         "What you typed is still here: try again in a moment."
     )
     given_back = None
@@ -331,10 +394,11 @@ def _give_back(status: int, notice: str, database: bool = True) -> ResponseRetur
     visit = None
     if database:
         with suppress(*errors.DATABASE_ERRORS):
-            visit = _visit_or_none(step)
+            visit = visit_or_none(step)
     form = step.form(formdata=_chosen_values(step, visit))
     page = Page(step, form, visit, notice=notice, retry=True)
     page.revision = request.form.get("revision")
+    page.retry_action = request.form.get("action", "save")
     if _is_choosing() and visit is None:
         page.revision = None  # the stored side cannot be shown now: the next post asks again
     page.extra = dict(step.beside_form(visit or _Nobody()))
@@ -365,11 +429,12 @@ def _step(slug: str) -> Step:
     return step
 
 
-def _visit_or_none(step: Step | None = None, everything: bool = False) -> Visit | None:
+def visit_or_none(step: Step | None = None, everything: bool = False) -> Visit | None:
+    """The caller's session, read for this step; their cookie is renewed while it is used."""
     session_id = anonymous.session_id()
     visit = store.load(session_id, step, everything) if session_id else None
     if visit is not None:
-        anonymous.renew()
+        anonymous.renew(for_long=visit.session.completed)
     return visit
 
 
@@ -380,22 +445,24 @@ def _open() -> Visit:
     return store.require(session_id)
 
 
-def _on_to(visit: Visit) -> ResponseReturnValue:
+def on_to(visit: Visit) -> ResponseReturnValue:
+    """Where this session goes on: its resume point, or its summary."""
     resume = visit.resume
     if resume is None:
-        return redirect(url_for(".summary"), 303)
-    return redirect(url_for(".show_step", slug=resume.slug), 303)
+        return redirect(url_for("wizard.summary"), 303)
+    return redirect(url_for("wizard.show_step", slug=resume.slug), 303)
 
 
-def _to_the_start() -> ResponseReturnValue:
+def to_the_start() -> ResponseReturnValue:
+    """For a caller without a session: the welcome page, with the reason."""
     flash(_("There is nothing of yours here yet, or no longer. Start here."), "info")
-    return redirect(url_for(".welcome"), 303)
+    return redirect(url_for("wizard.welcome"), 303)
 
 
 def _begin_with_draft(step: Step, form: StepForm) -> ResponseReturnValue:
     """The caller has no session (any more): open one, keep what was typed as the step's draft."""
     session_id = _open().session.id
-    store.keep_draft(session_id, step, form.typed(), revision.FOREIGN)
+    store.keep_draft(session_id, step, form.typed(), revision.MISSING)
     flash(
         _(
             "Your earlier session has ended, so a new one was begun. What you typed in “%(title)s” "
@@ -404,7 +471,7 @@ def _begin_with_draft(step: Step, form: StepForm) -> ResponseReturnValue:
         ),
         "warning",
     )
-    return _on_to(store.require(session_id))
+    return on_to(store.require(session_id))
 
 
 def _page(step: Step, visit: Visit, form: StepForm | None = None, base: int | None = None) -> Page:
@@ -506,6 +573,12 @@ def _is_choosing() -> bool:
     return any(name.startswith("choose-") for name in request.form)
 
 
+def label_of(step: Step, name: str) -> str:
+    """What a field is called on the page."""
+    form = step.form(formdata=None)
+    return str(form[name].label.text) if name in form else name
+
+
 def _as_posted(value: Any) -> list[str]:
     """A stored value the way a browser would post it."""
     if value is None or value is False:
@@ -515,7 +588,7 @@ def _as_posted(value: Any) -> list[str]:
     return [str(one) for one in value] if isinstance(value, list | tuple) else [str(value)]
 
 
-def _conflict(step: Step, visit: Visit, typed: StepForm) -> ResponseReturnValue:
+def _conflict(step: Step, visit: Visit, typed: StepForm, base: int | None) -> ResponseReturnValue:
     """409: what is stored and what was typed, field by field, to choose from."""
     stored = step.stored(visit)
     values = step.values(stored) if stored is not None else {}
@@ -525,15 +598,17 @@ def _conflict(step: Step, visit: Visit, typed: StepForm) -> ResponseReturnValue:
     row = visit.progress.get(step.slug)
     page.saved_at = row.saved_at if row else None
     hidden = typed.secrets()
+    theirs = store.changed_elsewhere(visit, step, typed, base)
     fields = [
         {
             "name": one.name,
             "label": one.label.text,
-            "stored": _display(kept[one.name]),
-            "typed": "" if one.name in hidden else _display(one),
+            "stored": display(kept[one.name]),
+            "typed": "" if one.name in hidden else display(one),
             "typed_values": [] if one.name in hidden else _as_posted(one.data),
             "secret": one.name in hidden,
             "same": one.name not in hidden and kept[one.name].data == one.data,
+            "choice": "stored" if one.name in theirs else "typed",
         }
         for one in typed
     ]
@@ -544,7 +619,7 @@ def _conflict(step: Step, visit: Visit, typed: StepForm) -> ResponseReturnValue:
     return page_text, 409
 
 
-def _display(field: Field) -> str:
+def display(field: Field) -> str:
     """A field's value as people read it."""
     if isinstance(field, SelectFieldBase):
         return ", ".join(str(option.label.text) for option in field if option.checked)

@@ -1,15 +1,20 @@
 """One session as one request sees it, read in a handful of statements."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from flask import current_app
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from webapp.extensions import Model, db
 from webapp.wizard.journey import Journey
 from webapp.wizard.models import OnboardingSession, StepProgress
 from webapp.wizard.step import Step
+
+
+class SessionGone(Exception):
+    """The session does not exist (any more)."""
 
 
 class StepLocked(Exception):
@@ -31,6 +36,8 @@ class Visit:
         self.session = session
         self.progress = {row.slug: row for row in progress}
         self.journey = journey
+        self.merged: frozenset[str] = frozenset()
+        """Fields of a save that came from what another tab had saved."""
         self._answers = answers
 
     def answer(self, slug: str) -> Any:
@@ -97,6 +104,32 @@ def load(session_id: str, step: Step | None = None, everything: bool = False) ->
     return _visit(row[0], progress, answers, steps)
 
 
+def require(session_id: str, step: Step | None = None, everything: bool = False) -> Visit:
+    """Like `load`, for a caller who must have a session; raises SessionGone."""
+    visit = load(session_id, step, everything)
+    if visit is None:
+        raise SessionGone(session_id)
+    return visit
+
+
+def lock(session_id: str, moment: datetime, steps: list[Step]) -> Visit:
+    """Touch and lock the session, then read it with the answers of `steps`. Inside a transaction.
+
+    Raises SessionGone.
+    """
+    touch = (
+        update(OnboardingSession)
+        .where(OnboardingSession.id == session_id)
+        .values(updated_at=moment, revision=OnboardingSession.revision + 1)
+        .returning(OnboardingSession)
+    )
+    # A reset deletes the row and inserts it again: who waited for the old one looks once more.
+    session = db.session.scalar(touch) or db.session.scalar(touch)
+    if session is None:
+        raise SessionGone(session_id)
+    return load_locked(session, steps)
+
+
 def load_locked(session: OnboardingSession, steps: list[Step]) -> Visit:
     """The same behind the lock of a session that the transaction has read already."""
     joined = [s for s in steps if s.answer]
@@ -147,3 +180,35 @@ def _visit(
         if not step.answer:
             answers[step.slug] = step.load(session.id)
     return Visit(session, progress, answers, journey())
+
+
+def problems(visit: Visit) -> list[tuple[Step, list[str]]]:
+    """What stands in the way of completion: required steps that are not saved, and saved ones whose
+    answers do not hold (any more), each with its messages. Every step is validated once more."""
+    found = []
+    for step in visit.journey.steps[:-1]:
+        if step.slug in visit.saved:
+            stored = step.stored(visit)
+            values = step.values(stored) if stored is not None else {}
+            form = step.form(formdata=None, data=values)
+            if form.validate():
+                form.add_errors(step.check(form, visit))
+            messages = [str(text) for errors in form.errors.values() for text in errors]
+            if messages:
+                found.append((step, messages))
+        elif not step.optional:
+            found.append((step, []))
+    return found
+
+
+def is_untouched(typed: dict[str, Any], step: Step, visit: Visit) -> bool:
+    """Nothing of what was sent differs from what the form held before."""
+    before = untouched(step, visit)
+    return all(before.get(name) == value for name, value in typed.items())
+
+
+def untouched(step: Step, visit: Visit) -> dict[str, Any]:
+    """What a form of the step holds before anybody types in it."""
+    stored = step.stored(visit)
+    values = step.values(stored) if stored is not None else step.prefill(visit)
+    return step.form(formdata=None, data=values).typed()

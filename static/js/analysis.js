@@ -16,8 +16,13 @@ async function fetchSection(url) {
 }
 
 function replace(old, fresh) {
-  // An unchanged state is left alone: no flicker, no lost focus, nothing read aloud again.
-  if (old.dataset.status === fresh.dataset.status) return;
+  // An unchanged state is left alone: no flicker, no lost focus, nothing read aloud again. The bar
+  // alone moves on.
+  if (old.dataset.status === fresh.dataset.status) {
+    const [was, is] = [old, fresh].map((one) => one.querySelector("#analysis-progress"));
+    if (was && is && was.innerHTML !== is.innerHTML) was.replaceWith(is);
+    return;
+  }
   const hadFocus = old.contains(document.activeElement);
   old.replaceWith(fresh);
   // The page that shows the analysis alone has no form for "again" to belong to.

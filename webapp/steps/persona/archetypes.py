@@ -63,8 +63,6 @@ BY_TONE = {
     "Academic": "scholar",
 }
 
-NAMES = {rule.archetype: f"The {rule.archetype.capitalize()}" for rule in RULES}
-
 
 def archetype(writer: Evidence, tone: str | None) -> tuple[str | None, str | None]:
     """(code, what decided): 'measures', 'stated_tone', or (None, None) when neither is known."""

@@ -8,7 +8,7 @@ escaped either: whoever shows them does that.
 from collections.abc import Mapping
 from typing import Any
 
-from webapp.steps.persona.archetypes import NAMES, archetype
+from webapp.steps.persona.archetypes import archetype
 from webapp.steps.persona.evidence import (
     FEW_CONTRACTIONS,
     FEW_EXCLAMATIONS,
@@ -118,7 +118,7 @@ def _identity(
     )
     return {
         "persona_name": given["persona_name"],
-        "archetype": NAMES[code] if code else None,
+        "archetype": sentence(f"name_{code}") if code else None,
         "archetype_code": code,
         "archetype_basis": decided_by,
         "archetype_because": sentence(because[decided_by]) if decided_by else None,

@@ -18,6 +18,8 @@ from webapp.steps.persona.platforms import PLATFORMS
 from webapp.steps.persona.sentences import (
     Sentence,
     Translate,
+    WriteNumber,
+    as_counted,
     as_written,
     paragraph_of,
     sentence,
@@ -39,6 +41,7 @@ def prefill(
     analysis: Mapping[str, Any] | None,
     business: Mapping[str, Any] | None,
     translate: Translate = as_written,
+    number: WriteNumber = as_counted,
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Suggested values of the persona form, and for each a sentence on where it came from.
 
@@ -50,11 +53,11 @@ def prefill(
         "persona_name": _name(writer, analysis, business, translate),
         "tone": _tone(writer),
         "audience": _audience(writer, analysis, business),
-        "voice_description": _voice(writer, translate),
+        "voice_description": _voice(writer, translate, number),
         "selected_platforms": _platforms(writer, analysis),
     }
     values = {field: made[0] for field, made in found.items() if made}
-    origins = {field: words_of(made[1], translate) for field, made in found.items() if made}
+    origins = {field: words_of(made[1], translate, number) for field, made in found.items() if made}
     return values, origins
 
 
@@ -62,6 +65,7 @@ def basis_sentence(
     analysis: Mapping[str, Any] | None,
     business: Mapping[str, Any] | None,
     translate: Translate = as_written,
+    number: WriteNumber = as_counted,
 ) -> str:
     """What a persona built now would rest on, in a sentence or two."""
     writer = read_evidence({}, analysis, business)
@@ -82,7 +86,7 @@ def basis_sentence(
             sentence(code, needed=MIN_WORDS, **values),
             sentence(f"basis_instead_{described}"),
         ]
-    return paragraph_of(said, translate)
+    return paragraph_of(said, translate, number)
 
 
 def style_in_sentences(writer: Evidence) -> list[Sentence]:
@@ -149,11 +153,12 @@ def _audience(
     return derived, sentence("from_audience", site=writer.site)
 
 
-def _voice(writer: Evidence, translate: Translate) -> Suggestion | None:
+def _voice(writer: Evidence, translate: Translate, number: WriteNumber) -> Suggestion | None:
     said = style_in_sentences(writer)
     if not said:
         return None
-    return clean(paragraph_of(said, translate), 1000), sentence("from_style", site=writer.site)
+    text = clean(paragraph_of(said, translate, number), 1000)
+    return text, sentence("from_style", site=writer.site)
 
 
 def _platforms(writer: Evidence, analysis: Mapping[str, Any] | None) -> Suggestion | None:

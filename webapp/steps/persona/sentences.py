@@ -3,7 +3,8 @@
 A stored persona keeps the English text for whoever reads the JSON, and beside it the code and
 the values the text was made of, so that the same sentence can be given in another language.
 `N_` only marks a text for the translators' extraction; `translate` turns it into the reader's
-language before the values are put in. Values are data: they are never read as templates.
+language before the values are put in. Values are data: they are never read as templates; those
+that are terms of ours (a tone, "your blog") are translated too.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,6 +12,8 @@ from string import Formatter
 from typing import Any, NamedTuple
 
 Translate = Callable[[str], str]
+WriteNumber = Callable[[float, str], str]
+"""A number and how the table would format it (`,`, `g` or nothing) -> as the reader writes it."""
 
 
 def N_(text: str) -> str:  # noqa: N802 - the name that the extraction knows
@@ -21,6 +24,11 @@ def N_(text: str) -> str:  # noqa: N802 - the name that the extraction knows
 def as_written(text: str) -> str:
     """The default translation: English, as in the table."""
     return text
+
+
+def as_counted(number: float, spec: str) -> str:
+    """The default way to write a number: English, as the table formats it."""
+    return format(number, spec)
 
 
 class Sentence(NamedTuple):
@@ -85,7 +93,19 @@ SENTENCES: dict[str, str] = {
     "style_exclamations": N_("Uses exclamation marks often."),
     "style_contractions": N_("Uses contractions."),
     "style_words": N_("Telling words: {words}."),
-    # Archetypes: what each does.
+    # Archetypes: their names, and what each does.
+    "name_coach": N_("The Coach"),
+    "name_teacher": N_("The Teacher"),
+    "name_companion": N_("The Companion"),
+    "name_advisor": N_("The Advisor"),
+    "name_storyteller": N_("The Storyteller"),
+    "name_essayist": N_("The Essayist"),
+    "name_scholar": N_("The Scholar"),
+    "name_engineer": N_("The Engineer"),
+    "name_analyst": N_("The Analyst"),
+    "name_reporter": N_("The Reporter"),
+    "name_guide": N_("The Guide"),
+    "name_narrator": N_("The Narrator"),
     "archetype_coach": N_("Addresses the reader and moves them along with questions."),
     "archetype_teacher": N_("Explains to the reader, step by step, in clear words."),
     "archetype_companion": N_("Talks with the reader as one talks across a table."),
@@ -249,6 +269,17 @@ SENTENCES: dict[str, str] = {
     "raise_platform": N_(
         "{platform} is furthest from your style ({fit} of 100): follow its advice, or leave it out."
     ),
+    # Why a sentence of the writer's own fits the persona, or breaks it.
+    "fits_length": N_("{words} words, within your usual {low} to {high}."),
+    "fits_near": N_("{words} words, near your average of {mean:g}."),
+    "fits_words": N_("It has words of yours: {found}."),
+    "fits_reader": N_("It speaks to the reader."),
+    "fits_writer": N_("It speaks as “I” or “we”."),
+    "breaks_long": N_("{words} words, longer than your usual {high}."),
+    "breaks_hard": N_("{words} words: over {limit} a sentence is hard to read."),
+    "breaks_word": N_("It has “{word}”, a word to avoid."),
+    "breaks_exclamation": N_("It ends in an exclamation mark, which you hardly ever use."),
+    "breaks_contraction": N_("It has a contraction (“{found}”), which your persona avoids."),
     # Where a suggested value came from.
     "from_industry": N_("From the industry you named with your business"),
     "from_focus": N_("From the subject found on {site}"),
@@ -274,21 +305,26 @@ def sentence(code: str, **values: Any) -> Sentence:
     return Sentence(code, {field: values[field] for field in named})
 
 
-def words_of(what: Sentence, translate: Translate = as_written) -> str:
+def words_of(
+    what: Sentence, translate: Translate = as_written, number: WriteNumber = as_counted
+) -> str:
     """The sentence in words. The values are put in once and not read again."""
-    return translate(SENTENCES[what.code]).format(**what.values)
+    values = {name: _in_words(name, value, translate) for name, value in what.values.items()}
+    return _Filler(number).vformat(translate(SENTENCES[what.code]), (), values)
 
 
-def paragraph_of(sentences: list[Sentence], translate: Translate = as_written) -> str:
+def paragraph_of(
+    sentences: list[Sentence], translate: Translate = as_written, number: WriteNumber = as_counted
+) -> str:
     """The sentences in words, one after the other."""
-    return " ".join(words_of(one, translate) for one in sentences)
+    return " ".join(words_of(one, translate, number) for one in sentences)
 
 
 def render(section: Mapping[str, Any], translate: Translate = as_written) -> dict[str, Any]:
     """A copy of `section` with each sentence in words.
 
     Beside them stands `codes`: {key: [{code, values}]} for the keys whose text was made from the
-    table, so that it can be said again in another language.
+    table, so that it can be said again in another language (`say_again`).
     """
     spoken: dict[str, Any] = {}
     codes: dict[str, list[dict[str, Any]]] = {}
@@ -312,3 +348,64 @@ def render(section: Mapping[str, Any], translate: Translate = as_written) -> dic
     if codes:
         spoken["codes"] = codes
     return spoken
+
+
+def say_again(
+    stored: Mapping[str, Any], translate: Translate, number: WriteNumber = as_counted
+) -> dict[str, Any]:
+    """A copy of what `render` made, without the codes, each text said again from its codes.
+
+    A text whose codes this version of the table does not know stays as it was stored, in English.
+    """
+    codes = stored.get("codes")
+    codes = codes if isinstance(codes, Mapping) else {}
+    spoken: dict[str, Any] = {}
+    for key, value in stored.items():
+        if key == "codes":
+            continue
+        if key in codes:
+            spoken[key] = _said_again(value, codes[key], translate, number)
+        elif isinstance(value, Mapping):
+            spoken[key] = say_again(value, translate, number)
+        else:
+            spoken[key] = value
+    return spoken
+
+
+def _said_again(text: Any, parts: Any, translate: Translate, number: WriteNumber) -> Any:
+    try:
+        said = [
+            words_of(sentence(one["code"], **one["values"]), translate, number) for one in parts
+        ]
+    except (KeyError, TypeError, ValueError):
+        return text
+    return said if isinstance(text, list) else " ".join(said)
+
+
+class _Filler(Formatter):
+    """Puts values into a sentence, numbers as the reader writes them."""
+
+    def __init__(self, number: WriteNumber) -> None:
+        self.number = number
+
+    def format_field(self, value: Any, format_spec: str) -> Any:
+        """A number in the reader's way; anything else as `format` would."""
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return self.number(value, format_spec)
+        return super().format_field(value, format_spec)
+
+
+TERMS = (
+    N_("Casual"), N_("Conversational"), N_("Professional"), N_("Technical"), N_("Academic"),
+    N_("your blog"), N_("your website"), N_("Blog"),
+)  # fmt: skip
+"""Words of ours that stand in sentences as values."""
+
+_MAY_BE_TERMS = frozenset({"tone", "stated", "measured", "platform", "site"})
+
+
+def _in_words(name: str, value: Any, translate: Translate) -> Any:
+    """A term of ours in the reader's language; what a user or a site wrote stays."""
+    if name == "tones" and isinstance(value, str):
+        return ", ".join(translate(one) if one in TERMS else one for one in value.split(", "))
+    return translate(value) if name in _MAY_BE_TERMS and value in TERMS else value

@@ -6,60 +6,26 @@ from datetime import datetime
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
-from wtforms import StringField, TextAreaField
 
 from webapp.steps.persona.build import basis_sentence, build_persona, prefill
+from webapp.steps.persona.form import KEEP, PLATFORMS, TONES, PersonaForm
 from webapp.steps.persona.models import PersonaData
-from webapp.wizard.forms import OneOf, SomeOf, StepForm, Text, strip
+from webapp.steps.persona.shown import (
+    number,
+    shown_persona,
+    texts_to_edit,
+    tone_question,
+    translate,
+)
+from webapp.steps.persona.texts import TEXTS, changed_edits, own_words
+from webapp.wizard.forms import StepForm
+from webapp.wizard.merge import Merge, three_way
 from webapp.wizard.step import Capability, Row, Step, Visit
 
-TONES = [
-    ("Professional", _l("Professional")),
-    ("Casual", _l("Casual")),
-    ("Technical", _l("Technical")),
-    ("Conversational", _l("Conversational")),
-    ("Academic", _l("Academic")),
-]
-PLATFORMS = [
-    ("linkedin", "LinkedIn"),
-    ("facebook", "Facebook"),
-    ("twitter", "X (Twitter)"),
-    ("blog", _l("Blog")),
-    ("instagram", "Instagram"),
-    ("medium", "Medium"),
-    ("substack", "Substack"),
-]
+__all__ = ["PLATFORMS", "TONES", "PersonaForm", "PersonaStep"]
+
 ENOUGH_WORDS = 150
-
-
-class PersonaForm(StepForm):
-    """Who speaks, how, to whom, and where."""
-
-    persona_name = StringField(
-        _l("Name of the persona"),
-        filters=[strip],
-        validators=[Text(1, 80, _l("Give the persona a name."))],
-        description=_l("A name for the voice that will write for you, up to 80 characters."),
-        render_kw={"autocomplete": "off"},
-    )
-    tone = OneOf(_l("Tone"), choices=TONES, required=_l("Choose a tone."))
-    audience = TextAreaField(
-        _l("Audience"),
-        filters=[strip],
-        validators=[Text(2, 500, _l("Say whom you write for."))],
-        description=_l("Whom should the texts speak to?"),
-    )
-    voice_description = TextAreaField(
-        _l("Voice in your own words (optional)"),
-        filters=[strip],
-        validators=[Text(high=1000)],
-        description=_l("For example: warm, plain, never boastful."),
-    )
-    selected_platforms = SomeOf(
-        _l("Where will the texts appear?"),
-        choices=PLATFORMS,
-        required=_l("Choose at least one platform."),
-    )
+ANSWERS = ("persona_name", "tone", "audience", "voice_description", "selected_platforms")
 
 
 class PersonaStep(Step):
@@ -77,31 +43,74 @@ class PersonaStep(Step):
 
     def prefill(self, visit: Visit) -> dict[str, Any]:
         """From the analysis, or the business description."""
-        values, _origins = prefill(*_material(visit))
+        values, _origins = prefill(*_material(visit), translate, number)
         return values
 
+    def values(self, answer: PersonaData) -> dict[str, Any]:
+        """The answers, and beside them the texts that the user worded otherwise."""
+        answers = {name: getattr(answer, name) for name in ANSWERS}
+        return answers | {"tone_choice": None} | own_words(answer.edits)
+
+    def columns(self, form: StepForm) -> dict[str, Any]:
+        """The answers alone; `save` sees to the rest."""
+        return {name: form.data[name] for name in ANSWERS}
+
     def save(self, form: StepForm, visit: Visit, now: datetime) -> None:
-        """Answers and persona."""
+        """Answers, own words, and the persona. What is generated never touches the own words."""
+        assert isinstance(form, PersonaForm)  # noqa: S101 - for the type checker
+        before: PersonaData | None = visit.answer(self.slug)
+        shown, edits = (before.results, before.edits or {}) if before else ({}, {})
         super().save(form, visit, now)
+        answer: PersonaData = visit.answer(self.slug)
+        answer.edits = changed_edits(form.own_texts(), edits, shown)
         self.refresh(visit, now)
+        if form.tone_choice.data == KEEP:
+            answer.tone_kept = answer.core_persona["tone_agreement"]["measured"]
+
+    def same(self, form: StepForm, answer: Any) -> bool:
+        """True when the form changes nothing; what was not in the post does not."""
+        if answer is None:
+            return False
+        measured = answer.core_persona["tone_agreement"]["measured"]
+        kept = form.data["tone_choice"] is None or answer.tone_kept == measured
+        return kept and _said(form, self.values(answer)) == self.values(answer)
+
+    def merge(self, base: Mapping[str, Any], visit: Visit, form: StepForm) -> Merge:
+        """Own texts that were not in the post are not changed by it."""
+        typed = _said(form, base) | {"tone_choice": form.data["tone_choice"]}
+        return three_way(base, self.values(self.stored(visit)), typed)
 
     def refresh(self, visit: Visit, now: datetime) -> None:
-        """Build the persona anew from the answers and what is measured by now."""
+        """Build the persona anew from the answers and what is measured by now, in English; the
+        user's own words stay beside it."""
         answer: PersonaData = visit.answer(self.slug)
-        built = build_persona(self.values(answer), *_material(visit))
+        answers = {name: getattr(answer, name) for name in ANSWERS}
+        built = build_persona(answers, *_material(visit))
         answer.core_persona = built["core_persona"]
         answer.platform_personas = built["platform_personas"]
         answer.quality_metrics = built["quality_metrics"]
 
     def beside_form(self, visit: Visit) -> Mapping[str, Any]:
-        """Where suggested values came from (until the user saves), and what it will rest on."""
+        """Where suggested values came from (until the user saves), what it will rest on, and, once
+        there is a persona, its texts to edit, a question on its tone, and sentences beside it."""
         analysis, business = _material(visit)
-        _values, origins = ({}, {}) if visit.answer(self.slug) else prefill(analysis, business)
-        return {"origins": origins, "basis": basis_sentence(analysis, business)}
+        answer: PersonaData | None = visit.answer(self.slug)
+        basis = basis_sentence(analysis, business, translate, number)
+        if answer is None:
+            _values, origins = prefill(analysis, business, translate, number)
+            return {"origins": origins, "basis": basis, "texts": {}, "persona": None}
+        return {
+            "origins": {},
+            "basis": basis,
+            "texts": texts_to_edit(answer),
+            "persona": shown_persona(answer, analysis),
+        }
 
     def report(self, visit: Visit) -> Mapping[str, Any]:
         """The persona, for the summary."""
-        return {"persona": visit.answer(self.slug)}
+        answer: PersonaData | None = visit.answer(self.slug)
+        analysis, _business = _material(visit)
+        return {"persona": shown_persona(answer, analysis) if answer else None}
 
     def rows(self, visit: Visit) -> Iterable[Row]:
         """The answers."""
@@ -110,10 +119,18 @@ class PersonaStep(Step):
             return
         tones, platforms = dict(TONES), dict(PLATFORMS)
         yield Row(_l("Name"), answer.persona_name)
-        yield Row(_l("Tone"), tones.get(answer.tone, answer.tone))
+        question = tone_question(answer)
+        note = None
+        if question:
+            measured = tones.get(question.measured, question.measured)
+            note = _l("Your pages read as %(tone)s. You can choose on this step.", tone=measured)
+        yield Row(_l("Tone"), tones.get(answer.tone, answer.tone), note)
         yield Row(_l("Audience"), answer.audience)
         if answer.voice_description:
             yield Row(_l("Voice"), answer.voice_description)
+        if answer.edits:
+            labels = [text.label for text in TEXTS.values() if text.name in answer.edits]
+            yield Row(_l("Written by you"), list(labels))
         yield Row(_l("Platforms"), [platforms.get(p, p) for p in answer.selected_platforms])
 
     def capabilities(self, visit: Visit) -> Iterable[Capability]:
@@ -142,3 +159,12 @@ def _material(visit: Visit) -> tuple[dict[str, Any] | None, dict[str, str] | Non
         return None, None
     analysis = website.current_analysis if website.use_analysis else None
     return analysis.as_dict() if analysis else None, website.business
+
+
+def _said(form: StepForm, otherwise: Mapping[str, Any]) -> dict[str, Any]:
+    """The form's values without the tone's question; own texts that were not in the post come from
+    `otherwise`."""
+    assert isinstance(form, PersonaForm)  # noqa: S101 - for the type checker
+    own = form.own_texts()
+    said = {name: form.data[name] for name in ANSWERS} | {"tone_choice": None}
+    return said | {name: own.get(name, otherwise.get(name, "")) for name in TEXTS}

@@ -1,0 +1,112 @@
+"""A stored persona as a page shows it: in the reader's language, with the user's own words, and
+beside it real sentences of theirs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flask_babel import format_decimal, gettext
+
+from webapp.steps.persona.examples import Example, choose_examples
+from webapp.steps.persona.models import PersonaData
+from webapp.steps.persona.sentences import say_again, words_of
+from webapp.steps.persona.texts import TEXTS, digest, generated, outdated, with_edits
+
+
+def translate(text: str) -> str:
+    """A text of the persona's tables in the reader's language."""
+    return str(gettext(text))
+
+
+def number(value: float, _spec: str) -> str:
+    """A number as the reader's language writes it."""
+    return str(format_decimal(value))
+
+
+@dataclass(frozen=True)
+class ShownExample:
+    """A sentence of the user's, and in words why it fits or breaks the persona."""
+
+    text: str
+    words: int
+    reasons: list[str]
+
+
+@dataclass(frozen=True)
+class ToneQuestion:
+    """The stated and the measured tone are not the same, and the user has not decided yet."""
+
+    stated: str
+    measured: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class ShownPersona:
+    """What templates get. The three dicts have the contract's shape."""
+
+    core_persona: dict[str, Any]
+    platform_personas: dict[str, Any]
+    quality_metrics: dict[str, Any]
+    selected_platforms: list[str]
+    edited: frozenset[str]
+    """Form fields of the texts that are the user's own."""
+    fits: list[ShownExample]
+    breaks: list[ShownExample]
+    tone_question: ToneQuestion | None
+
+
+def shown_persona(answer: PersonaData, analysis: Mapping[str, Any] | None) -> ShownPersona:
+    """`analysis`: the one that the persona rests on, for its sample sentences."""
+    spoken = with_edits(say_again(answer.results, translate, number), answer.edits)
+    measures = (analysis or {}).get("measures") or {}
+    english = with_edits(answer.results, answer.edits)["core_persona"]
+    fits, breaks = choose_examples(measures.get("sample_sentences"), english)
+    return ShownPersona(
+        core_persona=spoken["core_persona"],
+        platform_personas=spoken["platform_personas"],
+        quality_metrics=spoken["quality_metrics"],
+        selected_platforms=answer.selected_platforms,
+        edited=frozenset(name for name, text in TEXTS.items() if text.name in (answer.edits or {})),
+        fits=[_shown(one) for one in fits],
+        breaks=[_shown(one) for one in breaks],
+        tone_question=tone_question(answer),
+    )
+
+
+def tone_question(answer: PersonaData) -> ToneQuestion | None:
+    """None when the tones agree, one is not known, or the user decided already."""
+    said = say_again(answer.core_persona, translate, number).get("tone_agreement") or {}
+    stated, measured = said.get("stated"), said.get("measured")
+    if said.get("agrees") is not False or measured == answer.tone_kept:
+        return None
+    return ToneQuestion(str(stated), str(measured), str(said.get("sentence") or ""))
+
+
+def texts_to_edit(answer: PersonaData) -> dict[str, dict[str, Any]]:
+    """Form field -> what the page needs to let that text be edited, for those that there are:
+    `made` (the generated text in the reader's language), `digest` of it, `changed` (it is another
+    than the one that the own text was written from), `rows`, `platform`, `shape`.
+    """
+    spoken = say_again(answer.results, translate, number)
+    changed = outdated(answer.results, answer.edits)
+    found = {}
+    for field, text in TEXTS.items():
+        value = generated(spoken, text)
+        if value is None and (text.platform or text.field == "own_archetype"):
+            continue
+        made = text.written(value)
+        found[field] = {
+            "made": made,
+            "digest": digest(made),
+            "changed": field in changed,
+            "rows": text.rows(made),
+            "platform": text.platform,
+            "shape": text.shape,
+        }
+    return found
+
+
+def _shown(example: Example) -> ShownExample:
+    reasons = [words_of(one, translate, number) for one in example.reasons]
+    return ShownExample(example.text, example.words, reasons)

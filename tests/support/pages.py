@@ -81,13 +81,13 @@ class Page:
         return self.text("//h1")
 
     def form(self, action: str = "") -> "PageForm":
-        """The step's form: the one that carries a revision, else the only POST form of the page's
-        main part. `action` names another one, by a part of its address."""
+        """The step's form, or the only POST form of a page that has no other. `action` names
+        another one, by a part of its address."""
         forms = [PageForm(form) for form in self.find("//form") if form.method == "POST"]
         if action:
             forms = [form for form in forms if action in form.action]
         else:
-            forms = [form for form in forms if "revision" in form.values()] or forms
+            forms = [form for form in forms if form.is_step] or forms
         assert len(forms) == 1, f"{self.path} has {len(forms)} forms like {action or 'that'!r}"
         return forms[0]
 
@@ -97,6 +97,11 @@ class PageForm:
 
     def __init__(self, element: HtmlElement) -> None:
         self._element = element
+
+    @property
+    def is_step(self) -> bool:
+        """It is the form that a step, or the choice between two versions of it, is made of."""
+        return self._element.get("id") == "step-form" or "revision" in self.values()
 
     @property
     def action(self) -> str:

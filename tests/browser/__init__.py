@@ -1,0 +1,1 @@
+"""The journey in Chromium, against the real server."""

@@ -1,0 +1,359 @@
+"""Abandoned sessions go, whole; a session in use or completed stays, whatever its age."""
+
+import json
+import threading
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import Engine, func, insert, select, text, update
+from sqlalchemy.exc import DBAPIError
+
+from tests.conftest import MakeApp
+from tests.support.counting import count_statements
+from tests.support.pages import Page, PageClient
+from tests.wizard.samples import (
+    age,
+    begin,
+    filled,
+    read,
+    row_everywhere,
+    save,
+    session_tables,
+    snapshot,
+    step,
+    together,
+    walk,
+)
+from webapp.extensions import db, transaction
+from webapp.operators import cleanup
+from webapp.types import now
+from webapp.wizard import store
+from webapp.wizard.models import OnboardingSession
+
+ROUTE = "/api/onboarding/cleanup"
+BEARER = {"Authorization": "Bearer broom"}
+
+
+@pytest.fixture
+def swept(make_app: MakeApp, any_url: str) -> Flask:
+    """The application with a cleanup token, on each database."""
+    return make_app(any_url, CLEANUP_TOKEN="broom")
+
+
+def sessions(*, hours: float, count: int = 1) -> list[str]:
+    """So many sessions that were touched last so many hours ago."""
+    moment = now() - timedelta(hours=hours)
+    ids = [store.new_session_id() for _ in range(count)]
+    with transaction():
+        rows = [
+            {"id": one, "completed": False, "created_at": moment, "updated_at": moment}
+            for one in ids
+        ]
+        db.session.execute(insert(OnboardingSession), rows)
+    return ids
+
+
+def left() -> set[str]:
+    """The ids that are still there."""
+    db.session.remove()
+    return set(db.session.scalars(select(OnboardingSession.id)))
+
+
+def called(app: Flask, query: str = "", status: int = 200, **headers: str) -> Page:
+    """Call the route as cron does, on a client that has no cookie."""
+    return PageClient(app).post(ROUTE + query, status=status, headers=BEARER | headers)
+
+
+# The door.
+
+
+def test_without_a_configured_token_the_door_stays_shut(app: Flask) -> None:
+    page = PageClient(app).post(ROUTE, status=503, headers=BEARER)
+    assert "CLEANUP_TOKEN" in json.loads(page.source)["detail"]
+    assert PageClient(app).post(ROUTE, status=503, headers={"Authorization": "Bearer "})
+
+
+@pytest.mark.parametrize("given", ["", "broom", "Bearer", "Bearer ", "Basic broom", "Token broom"])
+def test_without_a_bearer_token_it_is_401(make_app: MakeApp, sqlite_url: str, given: str) -> None:
+    app = make_app(sqlite_url, CLEANUP_TOKEN="broom")
+    page = called(app, "?hours=1", 401, Authorization=given)
+    assert page.headers["WWW-Authenticate"].startswith("Bearer")
+    assert page.response.mimetype == "application/problem+json"
+
+
+@pytest.mark.parametrize("given", ["Bearer Broom", "Bearer broo", "Bearer broomx", "Bearer brööm"])
+def test_with_a_wrong_token_it_is_403(make_app: MakeApp, sqlite_url: str, given: str) -> None:
+    app = make_app(sqlite_url, CLEANUP_TOKEN="broom")
+    with app.app_context():
+        (session_id,) = sessions(hours=48)
+    page = called(app, "", 403, Authorization=given)
+    assert "broom" not in page.source
+    with app.app_context():
+        assert left() == {session_id}
+
+
+def test_the_word_bearer_may_be_written_in_any_case(make_app: MakeApp, sqlite_url: str) -> None:
+    called(make_app(sqlite_url, CLEANUP_TOKEN="broom"), Authorization="bearer broom")
+
+
+@pytest.mark.parametrize("query", ["?token=broom", "?access_token=broom"])
+def test_a_token_in_the_address_opens_nothing(
+    make_app: MakeApp, sqlite_url: str, query: str
+) -> None:
+    app = make_app(sqlite_url, CLEANUP_TOKEN="broom")
+    PageClient(app).post(ROUTE + query, status=401)
+
+
+@pytest.mark.parametrize(
+    "hours",
+    ["0", "-1", "8761", "24.5", "1e3", "abc", "", " ", "٢٤", "999999999999999999999", "24;", "+24"],
+)
+def test_hours_outside_of_1_to_8760_are_422_and_delete_nothing(
+    make_app: MakeApp, sqlite_url: str, hours: str
+) -> None:
+    app = make_app(sqlite_url, CLEANUP_TOKEN="broom")
+    with app.app_context():
+        (session_id,) = sessions(hours=9000)
+    response = app.test_client().post(ROUTE, query_string={"hours": hours}, headers=BEARER)
+    assert response.status_code == 422
+    assert list(response.get_json()["errors"]) == ["hours"]
+    with app.app_context():
+        assert left() == {session_id}
+
+
+@pytest.mark.parametrize("hours", [1, 8760])
+def test_hours_at_the_limits_are_taken(make_app: MakeApp, sqlite_url: str, hours: int) -> None:
+    app = make_app(sqlite_url, CLEANUP_TOKEN="broom")
+    with app.app_context():
+        sessions(hours=hours + 0.1)
+        (fresh,) = sessions(hours=hours - 0.1)
+    assert json.loads(called(app, f"?hours={hours}").source)["deleted_count"] == 1
+    with app.app_context():
+        assert left() == {fresh}
+
+
+def test_the_answer_says_what_was_done(swept: Flask) -> None:
+    with swept.app_context():
+        sessions(hours=30, count=3)
+    begun = now()
+    body = json.loads(called(swept).source)
+    assert (body["success"], body["deleted_count"], body["cutoff_hours"]) == (True, 3, 24)
+    cutoff = datetime.fromisoformat(body["cutoff_time"])
+    assert cutoff.tzinfo is not None
+    assert abs(cutoff - (begun - timedelta(hours=24))) < timedelta(seconds=30)
+    assert json.loads(called(swept).source)["deleted_count"] == 0
+
+
+@pytest.mark.parametrize("flag", ["1", "true"])
+def test_a_dry_run_counts_and_deletes_nothing(swept: Flask, flag: str) -> None:
+    with swept.app_context():
+        ids = sessions(hours=30, count=3)
+    with count_statements(swept) as cost:
+        body = json.loads(called(swept, f"?dry_run={flag}").source)
+    assert body["deleted_count"] == 3
+    assert cost.writes == []
+    with swept.app_context():
+        assert left() == set(ids)
+
+
+def test_a_dry_run_that_is_none_of_these_is_422(make_app: MakeApp, sqlite_url: str) -> None:
+    """Whoever writes dry_run=yes does not mean: delete."""
+    app = make_app(sqlite_url, CLEANUP_TOKEN="broom")
+    with app.app_context():
+        (session_id,) = sessions(hours=48)
+    body = json.loads(called(app, "?dry_run=yes", 422).source)
+    assert list(body["errors"]) == ["dry_run"]
+    with app.app_context():
+        assert left() == {session_id}
+
+
+# What goes, and what stays.
+
+
+def test_a_session_that_was_touched_lately_stays_whatever_its_age(any_app: Flask) -> None:
+    with any_app.app_context():
+        old = begin()
+        with transaction():
+            long_ago = now() - timedelta(days=400)
+            db.session.execute(update(OnboardingSession).values(created_at=long_ago))
+        assert cleanup.run(1).deleted == 0
+        assert left() == {old}
+
+
+@pytest.mark.parametrize("what", ["save", "skip", "draft", "reset"])
+def test_every_write_counts_as_use(any_app: Flask, what: str) -> None:
+    with any_app.app_context():
+        session_id = begin()
+        if what == "skip":
+            walk(session_id, until="persona")
+        age(session_id, 100)
+        if what == "save":
+            save(session_id, "api-keys")
+        elif what == "skip":
+            base = read(session_id).revision("integrations")
+            store.skip(session_id, step("integrations"), base)
+        elif what == "draft":
+            store.keep_draft(session_id, step("website"), filled("website").typed(), None)
+        else:
+            store.reset(session_id)
+        assert cleanup.run(24).deleted == 0
+        assert left() == {session_id}
+
+
+def test_a_completed_session_is_never_deleted(any_app: Flask) -> None:
+    with any_app.app_context():
+        session_id = begin()
+        walk(session_id)
+        age(session_id, 8000)
+        before = snapshot(session_id)
+        assert cleanup.run(1).deleted == 0
+        assert snapshot(session_id) == before
+
+
+def test_a_session_that_was_walked_half_way_goes_with_every_row(any_app: Flask) -> None:
+    with any_app.app_context():
+        gone, stays = begin(), begin()
+        for session_id in (gone, stays):
+            walk(session_id, until="integrations")
+        age(gone, 25)
+        before = snapshot(stays)
+        assert cleanup.run(24).deleted == 1
+        assert all(rows == [] for rows in snapshot(gone).values())
+        assert snapshot(stays) == before
+
+
+def test_no_table_keeps_an_orphan(any_app: Flask) -> None:
+    with any_app.app_context():
+        gone, stays = store.new_session_id(), store.new_session_id()
+        for session_id in (gone, stays):
+            with db.engine.begin() as connection:
+                row_everywhere(connection, session_id)
+        age(gone, 25)
+        assert cleanup.run(24).deleted == 1
+        for table in session_tables():
+            count = db.session.scalar(select(func.count()).select_from(table))
+            assert count == 1, f"{table.name} has {count} rows, of one session"
+
+
+def test_deletion_goes_in_batches_with_a_commit_each(
+    any_app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that nobody waits for long behind the lock of a large cleanup."""
+    monkeypatch.setattr(cleanup, "BATCH", 10)
+    with any_app.app_context():
+        sessions(hours=48, count=35)
+        (fresh,) = sessions(hours=1)
+        with count_statements(any_app) as cost:
+            done = cleanup.run(24)
+        assert (done.deleted, done.hours) == (35, 24)
+        assert cost.commits == 4, cost
+        assert left() == {fresh}
+
+
+def test_the_default_batch_takes_more_than_its_size_in_several_turns(any_app: Flask) -> None:
+    with any_app.app_context():
+        sessions(hours=48, count=2 * cleanup.BATCH + 7)
+        assert cleanup.run(24).deleted == 2 * cleanup.BATCH + 7
+        assert left() == set()
+
+
+def test_two_cleanups_at_once_delete_each_session_once(any_app: Flask) -> None:
+    with any_app.app_context():
+        sessions(hours=48, count=60)
+        (fresh,) = sessions(hours=1)
+    results = together(any_app, *[lambda: cleanup.run(24).deleted] * 3)
+    assert sum(results) == 60, results
+    with any_app.app_context():
+        assert left() == {fresh}
+
+
+# The same in SQL, on PostgreSQL.
+
+
+@pytest.fixture
+def function(make_app: MakeApp, postgres_url: str) -> Iterator[Engine]:
+    """PostgreSQL, in the context of its application."""
+    with make_app(postgres_url).app_context():
+        yield db.engine
+
+
+def call(engine: Engine, hours: Any) -> int:
+    """Call the function as `psql` would."""
+    with engine.begin() as connection:
+        query = text("SELECT cleanup_onboarding_sessions(CAST(:hours AS integer))")
+        return int(connection.execute(query, {"hours": hours}).scalar_one())
+
+
+def test_the_sql_function_deletes_what_the_route_deletes(function: Engine) -> None:
+    sessions(hours=25, count=5)
+    (fresh,) = sessions(hours=23)
+    completed = begin()
+    walk(completed)
+    age(completed, 800)
+    assert call(function, 24) == 5
+    assert left() == {fresh, completed}
+    assert call(function, 24) == 0
+
+
+def test_the_sql_function_leaves_no_orphan(function: Engine) -> None:
+    gone = store.new_session_id()
+    with function.begin() as connection:
+        row_everywhere(connection, gone)
+    age(gone, 25)
+    assert call(function, 24) == 1
+    for table in session_tables():
+        assert db.session.scalar(select(func.count()).select_from(table)) == 0, table.name
+
+
+@pytest.mark.parametrize("hours", [0, -1, 8761, 2_000_000_000, None])
+def test_the_sql_function_raises_an_error_outside_of_1_to_8760(
+    function: Engine, hours: int | None
+) -> None:
+    (session_id,) = sessions(hours=9000)
+    with pytest.raises(DBAPIError, match="from 1 to 8760"):
+        call(function, hours)
+    assert left() == {session_id}
+
+
+@pytest.mark.parametrize("hours", [1, 8760])
+def test_the_sql_function_takes_hours_at_the_limits(function: Engine, hours: int) -> None:
+    sessions(hours=hours + 0.1)
+    (fresh,) = sessions(hours=hours - 0.1)
+    assert call(function, hours) == 1
+    assert left() == {fresh}
+
+
+def test_the_sql_function_passes_over_a_session_that_is_being_saved(
+    function: Engine, monkeypatch: pytest.MonkeyPatch, make_app: MakeApp
+) -> None:
+    session_id = begin()
+    age(session_id, 48)
+    app = make_app(function.url.render_as_string(hide_password=False))
+    inside, cleaned = threading.Event(), threading.Event()
+
+    def save_slowly() -> Any:
+        keys = step("api-keys")
+        really = keys.save
+
+        def slow(*args: Any, **kwargs: Any) -> None:
+            really(*args, **kwargs)
+            inside.set()
+            assert cleaned.wait(10)
+
+        monkeypatch.setattr(keys, "save", slow)
+        return store.save(session_id, keys, filled("api-keys"), 0)
+
+    def clean() -> int:
+        assert inside.wait(10)
+        try:
+            return call(db.engine, 24)
+        finally:
+            cleaned.set()
+
+    saved, deleted = together(app, save_slowly, clean)
+    assert not isinstance(saved, Exception), saved
+    assert deleted == 0
+    assert read(session_id).saved == {"api-keys"}

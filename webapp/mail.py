@@ -104,14 +104,16 @@ class MailTask:
         message["Message-ID"] = f"<{given['id']}@{config.mail_from.rpartition('@')[2]}>"
         message.set_content(given["body"])
         host, port = server.hostname or "", server.port
+        # Without a name of ours smtplib asks a name server, and tells the machine's own.
+        name = config.mail_from.rpartition("@")[2]
         connection: smtplib.SMTP
         if server.scheme == "smtps":
             context = ssl.create_default_context()
             connection = smtplib.SMTP_SSL(
-                host, port or 465, timeout=TIMEOUT_SECONDS, context=context
+                host, port or 465, name, timeout=TIMEOUT_SECONDS, context=context
             )
         else:
-            connection = smtplib.SMTP(host, port or 25, timeout=TIMEOUT_SECONDS)
+            connection = smtplib.SMTP(host, port or 25, name, timeout=TIMEOUT_SECONDS)
         with connection:
             if server.scheme == "smtp+starttls":
                 connection.starttls(context=ssl.create_default_context())

@@ -32,6 +32,7 @@ async function send(options = {}) {
     const time = new Date().toLocaleTimeString(document.documentElement.lang, {
       hour: "2-digit",
       minute: "2-digit",
+      hourCycle: "h23",
     });
     const kept = answer.headers.get("X-Draft") !== "none";
     status.textContent = kept ? status.dataset.saved.replace("{time}", time) : "";

@@ -34,6 +34,7 @@ GETS = {
     "/onboarding/summary": REVIEW,
     "/onboarding/sign-out": STEP,
     "/onboarding/resume-link": STEP,
+    "/onboarding/resume-link/<link_id>/revoke": STEP,
     "/onboarding/history": STEP,
     "/onboarding/website/analysis": STEP,
     **{path_of(slug): STEP for slug in SLUGS},

@@ -875,7 +875,7 @@ def test_a_database_that_does_not_answer_costs_nothing_that_was_typed(
             assert client.flask.get("/healthz").status_code == 200
     assert refused.headers["Retry-After"].isdigit()
     assert refused.heading == TITLES[slug]
-    assert any("nothing was saved yet" in message for message in messages(refused))
+    assert any("do not know that this is saved" in message for message in messages(refused))
     values, sent = refused.form().values(), page.form().filled(ANSWERS[slug])
     if slug == "api-keys":
         assert values["openai"] == ""

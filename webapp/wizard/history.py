@@ -43,7 +43,11 @@ def record(
     after: Mapping[str, Any],
 ) -> None:
     """Add a save to the history, in the transaction at hand. `before` is {} for the first."""
-    changed = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+    changed = [  # empty is empty, however it is written
+        name
+        for name in {**before, **after}
+        if (before.get(name) or None) != (after.get(name) or None)
+    ]
     db.session.add(
         StepSave(
             session_id=session_id,

@@ -159,16 +159,18 @@ def save_step(slug: str) -> ResponseReturnValue:
     action = request.form.get("action", "save") or "save"
     if action not in _ACTIONS and action not in step.actions:
         abort(422)
-    session_id = anonymous.session_id()
-    visit = store.load(session_id, step) if session_id and _is_choosing() else None
+    session_id = anonymous.session_id() or ""
+    visit = store.load(session_id, step) if _is_choosing() else None
     typed = step.form(formdata=_chosen_values(step, visit))
+    base = revision.read(session_id, slug, request.form.get("revision", ""))
     try:
-        if session_id is None:
-            raise store.SessionGone
-        base = revision.read(session_id, slug, request.form.get("revision", ""))
         return _ACTIONS.get(action, _save)(session_id, step, typed, base)
     except store.SessionGone:
         return _begin_with_draft(step, typed)
+    except StepLocked as error:
+        kept = store.keep_draft(session_id, step, typed.typed(), base)
+        sentence = _("What you typed in “%(t)s” is kept for then.", t=step.title)
+        return send_back(error, sentence if kept else "")
 
 
 @bp.post("/<slug>/draft")
@@ -344,12 +346,15 @@ def sign_out() -> ResponseReturnValue:
 
 
 @bp.app_errorhandler(StepLocked)
-def send_back(error: StepLocked) -> ResponseReturnValue:
-    """A step too far: to where the caller may be, with the reason."""
-    visit: Visit = error.args[0]
-    assert visit.resume  # noqa: S101 - a completed session has no locked step
+def send_back(_error: StepLocked, kept: str = "") -> ResponseReturnValue:
+    """A step too far: to where the caller may be, with the reason; `kept` says more."""
+    visit = visit_or_none()
+    if visit is None or visit.resume is None:
+        return to_the_start()
     flash(_("First finish this step: “%(title)s”.", title=visit.resume.title), "info")
-    return redirect(url_for("wizard.show_step", slug=visit.resume.slug), 303)
+    if kept:
+        flash(kept, "success")
+    return on_to(visit)
 
 
 @bp.app_errorhandler(CSRFError)

@@ -30,6 +30,10 @@ MOST_WAITING = 3
 """Letters of one session that may wait at a time."""
 
 
+class Refused(Exception):
+    """The mail server does not take the letter; the text is its codes."""
+
+
 class Letter(Model):
     """A mail that waits to be sent."""
 
@@ -119,7 +123,11 @@ class MailTask:
                 connection.starttls(context=ssl.create_default_context())
             if server.username:
                 connection.login(unquote(server.username), unquote(server.password or ""))
-            connection.send_message(message)
+            try:
+                connection.send_message(message)
+            except smtplib.SMTPRecipientsRefused as error:  # its text names the recipient
+                codes = ", ".join(str(code) for code, _text in error.recipients.values())
+                raise Refused(codes) from None
         return True
 
     def finish(self, subject: str, result: bool) -> None:

@@ -59,7 +59,7 @@ def test_visitors_lose_nothing_on_sqlite_in_two_minutes_of_killing(
 ) -> None:
     small_pages(site)
     server = start_server(sqlite_url, FETCH_ALLOW=site.host_port)
-    figures = Chaos(server, site, visitors=6).run(seconds=100, drain=60)
+    figures = Chaos(server, site, visitors=6).run(seconds=90, drain=50)
     assert figures.lost == 0
     assert figures.jobs_left == 0, figures
     assert figures.unknown_outcomes > 0, figures
@@ -74,7 +74,7 @@ def test_visitors_lose_nothing_on_postgresql_in_two_minutes_of_killing(
     url = private_postgres.database(tmp_path / "instance")
     server = start_server(url, FETCH_ALLOW=site.host_port)
     chaos = Chaos(server, site, visitors=6, postgres=private_postgres)
-    figures = chaos.run(seconds=100, drain=60)
+    figures = chaos.run(seconds=90, drain=50)
     assert figures.lost == 0
     assert figures.jobs_left == 0, figures
     assert figures.kills_of_postgresql > 2, figures

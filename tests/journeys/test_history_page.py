@@ -22,7 +22,7 @@ from tests.journeys.walk import (
     walk,
     without_secrets,
 )
-from tests.support.pages import Page, PageClient
+from tests.support.pages import Page, PageClient, Value
 from webapp.operators import cleanup
 from webapp.wizard import history
 
@@ -97,7 +97,7 @@ def test_putting_back_is_a_save_with_everything_that_belongs_to_one(
     any_client: PageClient, any_app: Flask
 ) -> None:
     walk(any_client, until="finish")
-    changed = {
+    changed: dict[str, Value] = {
         "persona_name": "Changed", "tone": "Casual", "selected_platforms": ["medium"],
         "voice_description": "",
     }  # fmt: skip
@@ -127,7 +127,7 @@ def test_putting_back_is_a_save_with_everything_that_belongs_to_one(
 def test_every_kind_of_answer_comes_back_as_it_was(client: PageClient, slug: str) -> None:
     walk(client, until="finish")
     before = client.get(path_of(slug)).form().values()
-    changes = {
+    changes: dict[str, dict[str, Value]] = {
         "website": {"business_description": "Something else altogether.", "use_analysis": None},
         "research": {"content_types": ["News"], "auto_research": True, "competitors": ""},
         "integrations": {"platforms": [], "notify_email": ""},

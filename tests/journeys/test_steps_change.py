@@ -110,6 +110,9 @@ def test_an_old_tab_of_a_step_behind_the_new_one_saves_nothing_and_keeps_the_tex
     assert client.submit(old, {"platforms": ["wix"]}, "save").location == path_of("research")
     app = client.flask.application
     assert count(app, "platform_integrations") == 0
+    reached = client.follow(save(client, "research"))
+    assert reached.path == path_of("integrations")
+    assert reached.form().values().getlist("platforms") == ["wix"]
 
 
 def test_nobody_is_told_of_a_step_that_was_always_ahead(release: Release) -> None:

@@ -20,7 +20,7 @@ from tests.journeys.walk import (
     without_secrets,
     wrong_fields,
 )
-from tests.support.pages import Page, PageClient
+from tests.support.pages import Page, PageClient, Value
 from webapp.operators import cleanup
 from webapp.wizard import history
 
@@ -141,7 +141,11 @@ def test_the_page_shows_both_values_of_each_field_and_when_the_stored_ones_were_
         walk(any_client, until="finish")
         one, two = open_tabs(any_client, "persona")
         clock.shift(60)
-        theirs = {"persona_name": "Theirs", "tone": "Technical", "selected_platforms": ["medium"]}
+        theirs: dict[str, Value] = {
+            "persona_name": "Theirs",
+            "tone": "Technical",
+            "selected_platforms": ["medium"],
+        }
         any_client.submit(one, theirs, "save")
         clock.shift(3600)
         mine = {"persona_name": "Mine", "audience": "Mine alone", "voice_description": ""}
@@ -173,8 +177,12 @@ def test_each_field_preselects_the_side_that_changed_it(any_client: PageClient) 
 
 def test_every_combination_of_sides_is_stored_as_chosen(client: PageClient) -> None:
     walk(client, until="finish")
-    typed = {"persona_name": "Mine", "tone": "Casual", "selected_platforms": ["substack"]}
-    stored = {"persona_name": "Theirs", "tone": "Technical", "selected_platforms": ["medium"]}
+    typed: dict[str, Value] = {
+        "persona_name": "Mine", "tone": "Casual", "selected_platforms": ["substack"],
+    }  # fmt: skip
+    stored: dict[str, Value] = {
+        "persona_name": "Theirs", "tone": "Technical", "selected_platforms": ["medium"],
+    }  # fmt: skip
     for number in range(8):
         client.submit(client.get(path_of("persona")), ANSWERS["persona"], "save")
         one, two = open_tabs(client, "persona")

@@ -195,6 +195,8 @@ class ApiKeysStep(Step):
             if name in stored:
                 db.session.delete(stored.pop(name))
         for name, key in _typed(form).items():
+            if _holds(stored.get(name), key):
+                continue  # typed again as it is: no change
             row = stored.get(name) or ApiKey(session_id=visit.session.id, provider=name)
             row.ciphertext = vault().seal(key, visit.session.id, name)
             row.key_id = vault().key_name(row.ciphertext)

@@ -60,7 +60,8 @@ def put_back() -> ResponseReturnValue:
     base = revision.read(session_id, step.slug, request.form.get("revision", ""))
     form = step.form(formdata=None, data=snapshot)
     try:
-        store.save(session_id, step, form, base if base is not None else revision.FOREIGN)
+        known = base if base is not None else revision.FOREIGN
+        store.save(session_id, step, form, known, keeps_draft=True)
     except store.SessionGone:
         return to_the_start()
     except (store.StaleRevision, store.AnswersInvalid, store.JourneyIncomplete):

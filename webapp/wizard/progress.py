@@ -53,6 +53,15 @@ def mark(visit: Visit, step: Step, **columns: Any) -> None:
     visit.progress[step.slug] = StepProgress(session_id=visit.session.id, slug=step.slug, **mine)
 
 
+def draft_of(visit: Visit, step: Step) -> dict[str, Any]:
+    """The columns of the step's draft, made on what was stored before this save."""
+    row = visit.progress.get(step.slug)
+    if row is None or row.draft is None:
+        return {}
+    base = row.revision if row.draft_revision is None else row.draft_revision
+    return {"draft": row.draft, "draft_at": row.draft_at, "draft_revision": base}
+
+
 def _insert(model: Any) -> Any:
     dialect = postgresql if db.engine.dialect.name == "postgresql" else sqlite
     return dialect.insert(model.__table__)

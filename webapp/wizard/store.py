@@ -17,7 +17,7 @@ from webapp.wizard import history
 from webapp.wizard.forms import StepForm
 from webapp.wizard.merge import Merge
 from webapp.wizard.models import OnboardingSession, StepProgress
-from webapp.wizard.progress import create, mark
+from webapp.wizard.progress import create, draft_of, mark
 from webapp.wizard.revision import FOREIGN, MISSING
 from webapp.wizard.step import Step
 from webapp.wizard.visit import (
@@ -74,13 +74,20 @@ def new_session_id() -> str:
 
 
 def save(
-    session_id: str, step: Step, form: StepForm, base: int | None, action: str = "", page: str = ""
+    session_id: str,
+    step: Step,
+    form: StepForm,
+    base: int | None,
+    action: str = "",
+    page: str = "",
+    keeps_draft: bool = False,
 ) -> Visit:
     """Gate, validate and store one step, in one transaction; the only way an answer is saved.
 
     `base` is the revision that the form was made from (`revision.read`), `page` the id of the page
-    that it stood on. Returns the session as it is after the commit. Raises StepLocked,
-    AnswersInvalid, StaleRevision, JourneyIncomplete or SessionGone, and then nothing is stored.
+    that it stood on; `keeps_draft`: what is half typed there is another matter. Returns the session
+    as it is after the commit. Raises StepLocked, AnswersInvalid, StaleRevision, JourneyIncomplete
+    or SessionGone, and then nothing is stored.
     """
     if not form.validate():
         require(session_id, step).require(step)
@@ -111,7 +118,8 @@ def save(
             visit.session.sealed_revision = visit.session.revision
         after = step.snapshot(visit)
         history.record(session_id, step.slug, visit.session.revision, moment, before, after)
-        mark(visit, step, saved_at=moment, saved_page=page or None)
+        draft = draft_of(visit, step) if keeps_draft else {}
+        mark(visit, step, saved_at=moment, saved_page=page or None, **draft)
     return visit
 
 

@@ -8,7 +8,7 @@ import pytest
 from tests.browser.hands import answers_with, at, begin, save
 from tests.conftest import StartServer
 from tests.journeys.walk import SLUGS
-from tests.support.site import SiteServer, prose_page
+from tests.support.site import SiteServer
 from tests.support.site import page as page_of
 
 if TYPE_CHECKING:
@@ -146,8 +146,9 @@ def test_the_bar_moves_on_while_the_pages_are_read(
     paths = [f"/chapter-{n}" for n in range(1, 8)]
     links = "".join(f'<li><a href="{path}">Chapter {path[-1]} of bread</a></li>' for path in paths)
     site.pages["/book"] = page_of(f"<main><p>A book on bread.</p><ul>{links}</ul></main>")
-    for path in paths:
-        site.pages[path] = site.slow(1.5, prose_page())
+    for path in paths:  # texts of their own: a copy would be read and left out
+        own = " ".join(f"Loaf {n} of chapter {path[-1]} was baked on day {n}." for n in range(40))
+        site.pages[path] = site.slow(1.5, page_of(f"<main><article><p>{own}</p></article></main>"))
     with open_page(browser, javascript=javascript) as page:
         begin(page, base)
         answers = answers_with(site.url("/book"))

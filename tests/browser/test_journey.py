@@ -318,7 +318,7 @@ def test_a_server_that_is_away_is_told_and_the_browser_can_go_on(
     other = sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     page.get_by_role("button", name=SAVE).click()
-    expect(page.get_by_role("alert")).to_contain_text("nothing was saved yet")
+    expect(page.get_by_role("alert")).to_contain_text("do not know that this is saved")
     expect(page.locator("#industry")).to_have_value("clockmaking")
     other.rollback()
     other.close()

@@ -186,7 +186,7 @@ def test_the_pages_beside_the_way(
     lock = sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), isolation_level=None)
     lock.execute("BEGIN IMMEDIATE")
     page.get_by_role("button", name="Try again").click()
-    expect(page.get_by_role("alert")).to_contain_text("nothing was saved yet")
+    expect(page.get_by_role("alert")).to_contain_text("do not know that this is saved")
     lock.rollback()
     lock.close()
     looker.look("database-away")

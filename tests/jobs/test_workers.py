@@ -124,6 +124,7 @@ def test_what_a_killed_child_was_reading_is_read_by_the_next_one_and_stored_once
     assert results(app) == {(site.url(), "completed"): 1}
 
 
+@pytest.mark.long
 def test_a_child_that_hangs_over_a_job_says_so_and_starts_anew(
     make_app: MakeApp, sqlite_url: str, site: SiteServer
 ) -> None:
@@ -211,6 +212,7 @@ def test_a_worker_that_is_told_to_end_hands_its_job_to_another_at_once(
     assert "Traceback" not in first.output() + second.output()
 
 
+@pytest.mark.long
 def test_a_worker_that_hangs_over_a_job_says_so_and_starts_anew(
     make_app: MakeApp,
     start_worker: StartWorker,
@@ -235,6 +237,7 @@ def test_a_worker_that_hangs_over_a_job_says_so_and_starts_anew(
     assert results(app) == {(site.url(path), "completed"): 1 for path in ("/", "/other")}
 
 
+@pytest.mark.long
 def test_redis_may_go_and_come_back_without_what_it_knew(
     make_app: MakeApp,
     start_server: StartServer,
@@ -265,6 +268,7 @@ def test_redis_may_go_and_come_back_without_what_it_knew(
     assert server.output().count("nobody can be told") <= 4, "once for each process and change"
 
 
+@pytest.mark.long
 def test_two_servers_and_two_workers_do_each_job_once_and_a_killed_server_costs_none(
     make_app: MakeApp,
     start_server: StartServer,

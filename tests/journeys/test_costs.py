@@ -27,14 +27,17 @@ REVIEW = 10
 SAVE = 10
 """The history of saves takes one of them, the job of an analysis another."""
 
-REDIRECTS = {"/onboarding/": STEP, "/onboarding/start": 0}
+REDIRECTS = {
+    "/onboarding/": STEP,
+    "/onboarding/start": 0,
+    "/onboarding/resume-link/<link_id>/revoke": 0,
+}
 GETS = {
     **REDIRECTS,
     "/onboarding/reset": STEP,
     "/onboarding/summary": REVIEW,
     "/onboarding/sign-out": STEP,
     "/onboarding/resume-link": STEP,
-    "/onboarding/resume-link/<link_id>/revoke": STEP,
     "/onboarding/history": STEP,
     "/onboarding/website/analysis": STEP,
     **{path_of(slug): STEP for slug in SLUGS},

@@ -487,6 +487,7 @@ def private_postgres(run_dir: Path) -> Iterator[PrivatePostgres]:
         yield server
 
 
+@pytest.mark.long
 @pytest.mark.postgres
 def test_the_real_server_outlives_every_outage_of_postgresql(
     start_server: StartServer, private_postgres: PrivatePostgres, tmp_path: Path
@@ -568,6 +569,7 @@ def test_the_real_server_outlives_every_outage_of_postgresql(
     assert "Traceback" not in server.output()
 
 
+@pytest.mark.long
 @pytest.mark.postgres
 def test_no_request_hangs_on_a_postgresql_that_hangs(
     start_server: StartServer, private_postgres: PrivatePostgres, tmp_path: Path

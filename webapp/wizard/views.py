@@ -346,9 +346,10 @@ def sign_out() -> ResponseReturnValue:
 
 
 @bp.app_errorhandler(StepLocked)
-def send_back(_error: StepLocked, kept: str = "") -> ResponseReturnValue:
+def send_back(error: StepLocked, kept: str = "") -> ResponseReturnValue:
     """A step too far: to where the caller may be, with the reason; `kept` says more."""
-    visit = visit_or_none()
+    # What a save read behind its lock is void with its transaction: read again then.
+    visit = error.args[0] if request.method == "GET" else visit_or_none()
     if visit is None or visit.resume is None:
         return to_the_start()
     flash(_("First finish this step: “%(title)s”.", title=visit.resume.title), "info")

@@ -341,7 +341,11 @@ class Journeys(RuleBasedStateMachine):
         person.count += 1
         if step.versions[earlier] != step.saved or step.draft is not None:
             reached["put back"] += 1
+            draft, base = step.draft, step.draft_base
+            if draft is not None and base is None:
+                base = step.revision
             self._saved(person, slug, step.versions[earlier], "")
+            step.draft, step.draft_base = draft, base  # what is half typed stays
         self._touch(person)
 
     # -- what a post must come to ------------------------------------------------------------------

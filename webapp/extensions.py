@@ -12,6 +12,7 @@ from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from flask_wtf import CSRFProtect
 from sqlalchemy import Connection, MetaData, event
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import DeclarativeBase
 
 from webapp.config import Settings
@@ -94,6 +95,13 @@ def init_app(app: Flask, settings: Settings) -> None:
             event.listen(db.engine, "begin", _sqlite_begin)
         else:
             event.listen(db.engine, "do_connect", _postgres_connect)
+
+
+def insert_into(table: Any) -> Any:
+    """An INSERT that knows ON CONFLICT: both databases speak it, SQLAlchemy has one for each.
+    `table`: a model, or its table."""
+    dialect = postgresql if db.engine.dialect.name == "postgresql" else sqlite
+    return dialect.insert(table)
 
 
 @contextmanager

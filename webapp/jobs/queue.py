@@ -25,11 +25,10 @@ from sqlalchemy import (
     union_all,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Mapped, aliased, mapped_column
 
-from webapp.extensions import Model, db, transaction
+from webapp.extensions import Model, db, insert_into, transaction
 from webapp.types import UTCDateTime, now
 
 log = logging.getLogger(__name__)
@@ -145,7 +144,6 @@ def add_all(
     kind, or when there would be too many jobs in all. The caller holds the session's lock. A save
     is never refused for it: keep the answer, and the refusal beside it, for a second try.
     """
-    dialect = postgresql if db.engine.dialect.name == "postgresql" else sqlite
     others = ~((Job.kind == kind) & Job.subject.in_(subjects))
     of_session = _count(Job.session_id == (session_id or ""), Job.kind == kind, others)
     in_all = _count(others)
@@ -171,7 +169,7 @@ def add_all(
         )
     )
     source: Any = wanted if len(rows) > 1 else wanted.selects[0]
-    insert = dialect.insert(Job).from_select(list(rows[0]), source)
+    insert = insert_into(Job).from_select(list(rows[0]), source)
     upsert = insert.on_conflict_do_update(
         index_elements=["kind", "subject"], set_={"kind": insert.excluded.kind}
     )

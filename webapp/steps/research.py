@@ -13,14 +13,13 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import CheckConstraint, String, UniqueConstraint, delete, select
 from sqlalchemy import Text as LongText
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 from wtforms import BooleanField, TextAreaField
 from wtforms.validators import ValidationError
 
 from webapp import jobs
 from webapp.config import settings
-from webapp.extensions import Model, db
+from webapp.extensions import Model, db, insert_into
 from webapp.site.address import AddressError, comparable, normalise
 from webapp.site.compare import compare
 from webapp.types import JSON, UTCDateTime, now
@@ -261,8 +260,7 @@ def _forget(session_id: str, kept: Sequence[str]) -> None:
 def _read(session_id: str, urls: Sequence[str], moment: datetime) -> None:
     """A row for each address, and a job for each that has no result. Two saves meet in the rows'
     unique constraint, so they never make two."""
-    dialect = postgresql if db.engine.dialect.name == "postgresql" else sqlite
-    insert = dialect.insert(CompetitorAnalysis).values(
+    insert = insert_into(CompetitorAnalysis).values(
         [
             {"session_id": session_id, "website_url": url, "status": QUEUED, "queued_at": moment}
             for url in urls

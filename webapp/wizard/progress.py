@@ -4,9 +4,8 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import case, func, insert
-from sqlalchemy.dialects import postgresql, sqlite
 
-from webapp.extensions import db
+from webapp.extensions import db, insert_into
 from webapp.wizard.models import OnboardingSession, StepProgress
 from webapp.wizard.step import Step
 from webapp.wizard.visit import Visit, journey
@@ -18,7 +17,7 @@ def create(session_id: str, user_id: str | None, moment: datetime, revision: int
         "id": session_id, "user_id": user_id, "completed": False, "revision": revision,
         "sealed_revision": revision, "created_at": moment, "updated_at": moment,
     }  # fmt: skip
-    upsert = _insert(OnboardingSession).values(values).on_conflict_do_nothing()
+    upsert = insert_into(OnboardingSession.__table__).values(values).on_conflict_do_nothing()
     if db.session.execute(upsert.returning(OnboardingSession.id)).first():
         first = journey().steps[0].slug
         db.session.execute(
@@ -41,7 +40,7 @@ def mark(visit: Visit, step: Step, **columns: Any) -> None:
     if following and following is not step:
         blank = dict.fromkeys(mine) | {"first_seen_at": moment, "revision": 0}
         rows.append({"session_id": visit.session.id, "slug": following.slug} | blank)
-    upsert = _insert(StepProgress).values(rows)
+    upsert = insert_into(StepProgress.__table__).values(rows)
     new, old = upsert.excluded, StepProgress.__table__.c
     changed: dict[str, Any] = {
         name: case((new.slug == step.slug, new[name]), else_=old[name]) for name in mine
@@ -60,8 +59,3 @@ def draft_of(visit: Visit, step: Step) -> dict[str, Any]:
         return {}
     base = row.revision if row.draft_revision is None else row.draft_revision
     return {"draft": row.draft, "draft_at": row.draft_at, "draft_revision": base}
-
-
-def _insert(model: Any) -> Any:
-    dialect = postgresql if db.engine.dialect.name == "postgresql" else sqlite
-    return dialect.insert(model.__table__)

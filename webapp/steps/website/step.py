@@ -7,11 +7,10 @@ from typing import Any
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm.attributes import set_committed_value
 
 from webapp import jobs
-from webapp.extensions import db
+from webapp.extensions import db, insert_into
 from webapp.site.address import spellings
 from webapp.steps.website.form import WebsiteForm
 from webapp.steps.website.models import COMPLETED, FAILED, QUEUED, WebsiteAnalysis, WebsiteAnswer
@@ -167,8 +166,7 @@ def _analysis_of(session_id: str, url: str, moment: datetime) -> WebsiteAnalysis
         .values(website_url=url)
         .execution_options(synchronize_session=False)
     )
-    dialect = postgresql if db.engine.dialect.name == "postgresql" else sqlite
-    row = dialect.insert(WebsiteAnalysis).values(
+    row = insert_into(WebsiteAnalysis).values(
         session_id=session_id, website_url=url, status=QUEUED, queued_at=moment
     )
     return db.session.scalars(

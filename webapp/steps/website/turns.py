@@ -14,10 +14,9 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import delete, func, literal, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
-from webapp.extensions import db
+from webapp.extensions import db, insert_into
 from webapp.steps.website.models import HostTurn
 from webapp.types import UTCDateTime, now
 
@@ -64,9 +63,8 @@ def forget_old() -> None:
 
 
 def _take(address: str, holder: str) -> int | None:
-    dialect = postgresql if db.engine.dialect.name == "postgresql" else sqlite
     for slot in range(TURNS):
-        row = dialect.insert(HostTurn).values(
+        row = insert_into(HostTurn).values(
             address=address, slot=slot, holder=holder, until=_clock() + _seconds(HOLD_SECONDS)
         )
         taken = _execute(

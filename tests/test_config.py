@@ -45,7 +45,16 @@ def fault_of(folder: Path, **changes: str) -> str:
         ("RETENTION_HOURS", "8761"),
         ("ENABLE_WEBSITE_BRAND_COLUMNS", "perhaps"),
         ("AUTH_MODE", "trust-me"),
-        ("AUTH_MODE", "jwt"),
+        ("RATE_LIMITS", "sometimes"),
+        ("PROVIDER_CHECKS", "maybe"),
+        ("TRUSTED_PROXIES", "proxy.example.com"),
+        ("TRUSTED_PROXIES", "10.0.0.0/8, 10.0.0.300"),
+        ("REDIS_URL", "http://127.0.0.1"),
+        ("REDIS_URL", "redis://127.0.0.1:port"),
+        ("SIGN_IN_URL", "/sign-in"),
+        ("PRIVACY_URL", "javascript:alert(1)"),
+        ("TERMS_URL", "terms"),
+        ("SUPPORT_EMAIL", "nobody"),
         ("PUBLIC_URL", "start.example.com"),
         ("PUBLIC_URL", "ftp://start.example.com"),
         ("PUBLIC_URL", "https://"),
@@ -144,6 +153,11 @@ def test_an_empty_or_blank_variable_counts_as_not_set(tmp_path: Path) -> None:
     found = read(tmp_path, PORT="", WORKERS="  ", PUBLIC_URL="", ONBOARDING_STEPS=" , ")
     assert (found.port, found.workers, found.public_url) == (8000, 2, "")
     assert found.onboarding_steps is None
+
+
+def test_tokens_are_checked_against_three_settings_or_not_at_all(tmp_path: Path) -> None:
+    said = fault_of(tmp_path, AUTH_MODE="jwt", JWT_ISSUER="https://idp.example.com").splitlines()
+    assert [line.split()[0] for line in said] == ["JWT_JWKS_URL", "JWT_AUDIENCE"]
 
 
 # Databases.

@@ -38,11 +38,22 @@ class Settings:
     secret_key: str
     encryption_keys: tuple[bytes, ...]
     cleanup_token: str
+    operator_token: str
+    service_token: str
     public_url: str
     deploy_env: str
     host: str
     port: int
     workers: int
+    auth_mode: str
+    jwt_jwks_url: str
+    jwt_issuer: str
+    jwt_audience: str
+    sign_in_url: str
+    trusted_proxies: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
+    rate_limits: bool
+    redis_url: str
+    provider_checks: bool
     onboarding_steps: tuple[str, ...] | None
     brand_columns: bool
     fetch_allow: frozenset[str]
@@ -50,6 +61,11 @@ class Settings:
     smtp_url: str
     mail_from: str
     app_name: str
+    brand_colour: str
+    brand_logo: str
+    privacy_url: str
+    terms_url: str
+    support_email: str
     after_url: str
 
     @property
@@ -91,8 +107,10 @@ def read(environ: Mapping[str, str]) -> Settings:
             f"HOST is {host!r}, but DEPLOY_ENV=local serves this machine alone: "
             "set DEPLOY_ENV (for example to production) or a loopback HOST."
         )
-    if reader.choice("AUTH_MODE", ("anonymous", "jwt"), "anonymous") == "jwt":
-        reader.fault("AUTH_MODE=jwt is not available in this version: leave it at anonymous.")
+    auth_mode = reader.choice("AUTH_MODE", ("anonymous", "jwt"), "anonymous")
+    for name in ("JWT_JWKS_URL", "JWT_ISSUER", "JWT_AUDIENCE"):
+        if auth_mode == "jwt" and not reader.text(name, ""):
+            reader.fault(f"{name} is missing: AUTH_MODE=jwt checks every token against it.")
     if not _can_write(instance_dir):
         reader.fault(
             f"INSTANCE_DIR: {instance_dir} cannot be made or written; name another folder."
@@ -105,11 +123,22 @@ def read(environ: Mapping[str, str]) -> Settings:
         secret_key=reader.secret("SECRET_KEY", instance_dir, local, _new_secret_key),
         encryption_keys=reader.encryption_keys(instance_dir, local),
         cleanup_token=reader.text("CLEANUP_TOKEN", ""),
+        operator_token=reader.text("OPERATOR_TOKEN", ""),
+        service_token=reader.text("SERVICE_TOKEN", ""),
         public_url=reader.web_address("PUBLIC_URL").rstrip("/"),
         deploy_env=deploy_env,
         host=host,
         port=reader.number("PORT", 8000, 1, 65535),
         workers=reader.number("WORKERS", 2, 1, 256),
+        auth_mode=auth_mode,
+        jwt_jwks_url=reader.web_address("JWT_JWKS_URL"),
+        jwt_issuer=reader.text("JWT_ISSUER", ""),
+        jwt_audience=reader.text("JWT_AUDIENCE", ""),
+        sign_in_url=reader.web_address("SIGN_IN_URL"),
+        trusted_proxies=tuple(reader.networks("TRUSTED_PROXIES")),
+        rate_limits=reader.switch("RATE_LIMITS", True),
+        redis_url=reader.redis_url("REDIS_URL"),
+        provider_checks=reader.switch("PROVIDER_CHECKS", True),
         onboarding_steps=reader.names("ONBOARDING_STEPS") or None,
         brand_columns=reader.switch("ENABLE_WEBSITE_BRAND_COLUMNS", True),
         fetch_allow=frozenset(reader.host_ports("FETCH_ALLOW")),
@@ -117,6 +146,11 @@ def read(environ: Mapping[str, str]) -> Settings:
         mail_from=reader.mail_address("MAIL_FROM", "onward@localhost"),
         retention_hours=reader.number("RETENTION_HOURS", 24, 1, 8760),
         app_name=reader.text("APP_NAME", "Onward")[:60],
+        brand_colour=reader.text("BRAND_COLOUR", ""),
+        brand_logo=reader.text("BRAND_LOGO", ""),
+        privacy_url=reader.web_address("PRIVACY_URL"),
+        terms_url=reader.web_address("TERMS_URL"),
+        support_email=reader.mail_address("SUPPORT_EMAIL", ""),
         after_url=reader.web_address("AFTER_URL"),
     )
     if reader.faults:
@@ -171,6 +205,15 @@ class _Reader:
                 self.fault(f"{name} holds {pair!r}; it takes host:port pairs, comma-separated.")
         return pairs
 
+    def networks(self, name: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+        found = []
+        for text in self.names(name):
+            try:
+                found.append(ipaddress.ip_network(text, strict=False))
+            except ValueError:
+                self.fault(f"{name} holds {text!r}; it takes addresses or networks (10.0.0.0/8).")
+        return found
+
     def web_address(self, name: str) -> str:
         given = self.text(name, "")
         try:
@@ -202,16 +245,21 @@ class _Reader:
 
     def broker_url(self, name: str) -> str:
         given = self.text(name, "")
+        if given.startswith(("amqp://", "amqps://")):
+            self.fault(f"{name} names RabbitMQ, which this version does not speak: use redis://….")
+            return ""
+        return self.redis_url(name)
+
+    def redis_url(self, name: str) -> str:
+        given = self.text(name, "")
         try:
             parts = urlsplit(given)
             _ = parts.port  # raises for what is no port
             good = not given or (parts.scheme in {"redis", "rediss"} and bool(parts.hostname))
         except ValueError:
             good = False
-        if given.startswith(("amqp://", "amqps://")):
-            self.fault(f"{name} names RabbitMQ, which this version does not speak: use redis://….")
-        elif not good:  # the address may hold a password, so it is not repeated
-            self.fault(f"{name} is no address of a broker like redis://127.0.0.1:6379/0.")
+        if not good:  # the address may hold a password, so it is not repeated
+            self.fault(f"{name} is no address of Redis like redis://127.0.0.1:6379/0.")
         return given
 
     def smtp_url(self, name: str) -> str:
@@ -228,7 +276,7 @@ class _Reader:
 
     def mail_address(self, name: str, default: str) -> str:
         given = self.text(name, default)
-        if "@" not in given or any(char in given for char in "\r\n<>, "):
+        if given and ("@" not in given or any(char in given for char in "\r\n<>, ")):
             self.fault(f"{name} is {given!r}; it takes an address like start@example.com.")
         return given
 

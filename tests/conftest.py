@@ -5,6 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -200,6 +201,20 @@ def site() -> Iterator[SiteServer]:
     yield from small_site()
 
 
+@pytest.fixture
+def no_politeness(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The site on this machine needs no pauses between the requests of this process."""
+    from webapp.site import crawl
+    from webapp.steps.website import turns
+
+    @dataclass(frozen=True)
+    class Hurried(crawl.Limits):
+        pause: float = 0
+
+    monkeypatch.setattr(crawl, "Limits", Hurried)
+    monkeypatch.setattr(turns, "PAUSE_SECONDS", 0)
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator["Browser"]:
     """Chromium, one for all tests of this process."""
@@ -219,11 +234,15 @@ def page(browser: "Browser") -> Iterator["Page"]:
 
 
 @pytest.fixture(
-    params=[(True, 1280), (True, 360), (False, 1280), (False, 360)],
-    ids=["js-1280", "js-360", "no-js-1280", "no-js-360"],
+    params=[
+        pytest.param((True, 1280), id="js-1280"),
+        pytest.param((False, 360), id="no-js-360"),
+        pytest.param((True, 360), id="js-360", marks=pytest.mark.long),
+        pytest.param((False, 1280), id="no-js-1280", marks=pytest.mark.long),
+    ]
 )
 def any_page(browser: "Browser", request: pytest.FixtureRequest) -> Iterator["Page"]:
-    """A page with and without JavaScript, wide and narrow."""
+    """A page with and without JavaScript, wide and narrow; all four among the long tests."""
     from tests.support.browser import open_page
 
     javascript, width = request.param

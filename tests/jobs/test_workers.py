@@ -155,7 +155,12 @@ def test_a_child_that_hangs_over_a_job_says_so_and_starts_anew(
 # With a broker.
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.long)])
+@pytest.fixture(
+    params=[
+        pytest.param("sqlite", marks=pytest.mark.long),
+        pytest.param("postgres", marks=pytest.mark.long),
+    ]
+)
 def broker_url_database(request: pytest.FixtureRequest) -> str:
     """Each database; waiting for a heartbeat to grow old takes long."""
     return str(request.getfixturevalue(f"{request.param}_url"))

@@ -15,17 +15,11 @@ from tests.journeys.walk import again, count, path_of, save, sql, walk
 from tests.support.pages import Page, PageClient, Value
 from tests.support.site import PROSE, SiteServer, page, prose_page
 from webapp import jobs
-from webapp.site import crawl, fetch
-from webapp.steps.website import turns
+from webapp.site import fetch
+
+pytestmark = pytest.mark.usefixtures("no_politeness")
 
 PROSE_DIR = os.environ.get("PROSE_DIR", "")
-
-
-@dataclass(frozen=True)
-class NoPause(crawl.Limits):
-    """One request follows the other at once."""
-
-    pause: float = 0
 
 
 @dataclass(frozen=True)
@@ -33,13 +27,6 @@ class Impatient(fetch.FetchPolicy):
     """Loses patience after half a second."""
 
     total_seconds: float = 0.5
-
-
-@pytest.fixture(autouse=True)
-def no_politeness(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The site on this machine is in no hurry and needs no pauses between requests."""
-    monkeypatch.setattr(crawl, "Limits", NoPause)
-    monkeypatch.setattr(turns, "PAUSE_SECONDS", 0)
 
 
 @pytest.fixture

@@ -14,6 +14,8 @@ from tests.support.site import SiteServer, prose_page
 from webapp import jobs
 from webapp.site import profile
 
+pytestmark = pytest.mark.usefixtures("no_politeness")
+
 ANALYSIS = "/onboarding/website/analysis"
 
 

@@ -13,6 +13,8 @@ from tests.support.pages import Page, PageClient, text_of
 from tests.support.site import SiteServer
 from webapp import jobs
 
+pytestmark = pytest.mark.usefixtures("no_politeness")
+
 PERSONA = path_of("persona")
 SUMMARY = "/onboarding/summary"
 MINE = "I mend clocks; I do not rush them."

@@ -18,6 +18,8 @@ from webapp.steps.research import COMPETITOR, MAX_COMPETITORS, CompetitorAnalysi
 from webapp.steps.website import competitors
 from webapp.wizard import store
 
+pytestmark = pytest.mark.usefixtures("no_politeness")
+
 SHORT = "<main>" + "<p>We bake. You eat. Bread is good. Come and see us. It is warm.</p>" * 1
 FIVE = [f"rival-{n}.example" for n in range(5)]
 

@@ -1,14 +1,19 @@
 """Pictures and bar of an analysis, and a persona's own words, in a browser."""
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.browser.hands import answers_with, at, begin, save
 from tests.conftest import StartServer
 from tests.journeys.walk import SLUGS
-from tests.support.site import SiteServer
+from tests.support import databases
+from tests.support.server import LiveServer
+from tests.support.site import SiteServer, small_site
 from tests.support.site import page as page_of
 
 if TYPE_CHECKING:
@@ -37,6 +42,36 @@ def _read(page: "Page", base: str, site: SiteServer, until: str = "research") ->
     expect(page.locator("#analysis")).to_have_attribute("data-status", "completed", timeout=30_000)
 
 
+@pytest.fixture(scope="module")
+def read_once(
+    run_dir: Path, tmp_path_factory: pytest.TempPathFactory, browser: "Browser"
+) -> Iterator[tuple[str, Any]]:
+    """An address whose pages show one finished analysis, and the cookies that open it: made once
+    for all tests that only look."""
+    from tests.support.browser import open_page
+
+    folder = tmp_path_factory.mktemp("read-once")
+    with contextmanager(small_site)() as site:
+        environ = databases.settings(
+            databases.sqlite_database(run_dir, folder), folder, FETCH_ALLOW=site.host_port
+        )
+        with (
+            LiveServer(environ, folder / "server.log") as server,
+            open_page(browser) as page,
+        ):
+            _read(page, server.url, site)
+            yield server.url, page.context.storage_state()
+
+
+@pytest.fixture
+def shown(page: "Page", read_once: tuple[str, Any]) -> "Page":
+    """A page that shows the finished analysis."""
+    url, cookies = read_once
+    page.context.add_cookies(cookies["cookies"])
+    page.goto(f"{url}/onboarding/website/analysis")
+    return page
+
+
 def _colours(page: "Page", selector: str, name: str = "fill") -> set[str]:
     return set(
         page.locator(selector).evaluate_all(
@@ -45,36 +80,30 @@ def _colours(page: "Page", selector: str, name: str = "fill") -> set[str]:
     )
 
 
-def test_the_pictures_are_drawn_in_light_and_dark_and_hold_no_fault(
-    page: "Page", base: str, site: SiteServer
-) -> None:
+def test_the_pictures_are_drawn_in_light_and_dark_and_hold_no_fault(shown: "Page") -> None:
     from tests.support.browser import accessibility_faults, sideways_scroll
 
-    _read(page, base, site)
-    page.emulate_media(reduced_motion="reduce")
+    shown.emulate_media(reduced_motion="reduce")
     drawn = {}
     for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-        drawn[scheme] = _colours(page, ".picture-bar")
-        assert _colours(page, ".picture-text") != drawn[scheme]
+        shown.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        drawn[scheme] = _colours(shown, ".picture-bar")
+        assert _colours(shown, ".picture-text") != drawn[scheme]
         for width in WIDTHS:
-            page.set_viewport_size({"width": width, "height": 800})
+            shown.set_viewport_size({"width": width, "height": 800})
             for opened in (False, True):
-                page.locator("main details").evaluate_all(
+                shown.locator("main details").evaluate_all(
                     "(found, open) => found.forEach((one) => (one.open = open))", opened
                 )
-                assert sideways_scroll(page) == 0, (scheme, width, opened)
-            assert accessibility_faults(page) == [], (scheme, width)
+                assert sideways_scroll(shown) == 0, (scheme, width, opened)
+            assert accessibility_faults(shown) == [], (scheme, width)
     assert drawn["light"] != drawn["dark"]
     assert all(len(colours) == 1 for colours in drawn.values())
 
 
-def test_texts_in_pictures_are_large_enough_and_do_not_meet_at_320_pixels(
-    page: "Page", base: str, site: SiteServer
-) -> None:
-    _read(page, base, site)
-    page.set_viewport_size({"width": 320, "height": 800})
-    boxes = page.locator(".picture-image text").evaluate_all(
+def test_texts_in_pictures_are_large_enough_and_do_not_meet_at_320_pixels(shown: "Page") -> None:
+    shown.set_viewport_size({"width": 320, "height": 800})
+    boxes = shown.locator(".picture-image text").evaluate_all(
         "(found) => found.map((one) => { const r = one.getBoundingClientRect();"
         " return [r.left, r.top, r.right, r.bottom, one.ownerSVGElement.getBoundingClientRect()"
         ".left, one.ownerSVGElement.getBoundingClientRect().right]; })"
@@ -95,18 +124,15 @@ def test_texts_in_pictures_are_large_enough_and_do_not_meet_at_320_pixels(
             assert apart, (one, other)
 
 
-def test_the_style_profile_turns_with_the_direction_of_the_script(
-    page: "Page", base: str, site: SiteServer
-) -> None:
+def test_the_style_profile_turns_with_the_direction_of_the_script(shown: "Page") -> None:
     """With the page turned, a label still lies within its picture."""
-    _read(page, base, site)
-    page.evaluate("document.documentElement.dir = 'rtl'")
+    shown.evaluate("document.documentElement.dir = 'rtl'")
     from tests.support.browser import sideways_scroll
 
     for width in WIDTHS:
-        page.set_viewport_size({"width": width, "height": 800})
-        assert sideways_scroll(page) == 0
-        inside = page.locator(".picture-image text").evaluate_all(
+        shown.set_viewport_size({"width": width, "height": 800})
+        assert sideways_scroll(shown) == 0
+        inside = shown.locator(".picture-image text").evaluate_all(
             "(found) => found.every((one) => { const t = one.getBoundingClientRect(),"
             " s = one.ownerSVGElement.getBoundingClientRect();"
             " return t.left >= s.left - 1 && t.right <= s.right + 1; })"
@@ -114,26 +140,20 @@ def test_the_style_profile_turns_with_the_direction_of_the_script(
         assert inside, width
 
 
-def test_with_forced_colours_the_pictures_take_the_system_s(
-    page: "Page", base: str, site: SiteServer
-) -> None:
-    _read(page, base, site)
-    page.emulate_media(forced_colors="active")
-    system = page.evaluate(
+def test_with_forced_colours_the_pictures_take_the_system_s(shown: "Page") -> None:
+    shown.emulate_media(forced_colors="active")
+    system = shown.evaluate(
         "() => { const one = document.body.appendChild(document.createElement('i'));"
         " one.className = 'rail-segment--done'; return getComputedStyle(one).backgroundColor; }"
     )
-    assert _colours(page, ".picture-bar") == {system}
-    assert _colours(page, ".picture-track", "stroke") == {system}
+    assert _colours(shown, ".picture-bar") == {system}
+    assert _colours(shown, ".picture-track", "stroke") == {system}
 
 
-def test_on_paper_the_pictures_stay_and_what_is_opened_by_hand_goes(
-    page: "Page", base: str, site: SiteServer
-) -> None:
-    _read(page, base, site)
-    page.emulate_media(media="print")
-    expect(page.locator(".picture-image").first).to_be_visible()
-    expect(page.locator(".picture-data").first).to_be_hidden()
+def test_on_paper_the_pictures_stay_and_what_is_opened_by_hand_goes(shown: "Page") -> None:
+    shown.emulate_media(media="print")
+    expect(shown.locator(".picture-image").first).to_be_visible()
+    expect(shown.locator(".picture-data").first).to_be_hidden()
 
 
 @pytest.mark.parametrize("javascript", [True, False])

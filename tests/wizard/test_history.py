@@ -6,7 +6,18 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
-from tests.wizard.samples import OPENAI_KEY, age, begin, filled, read, save, step, together, walk
+from tests.wizard.samples import (
+    OPENAI_KEY,
+    age,
+    begin,
+    by,
+    filled,
+    read,
+    save,
+    step,
+    together,
+    walk,
+)
 from webapp.extensions import db, transaction
 from webapp.operators import cleanup
 from webapp.wizard import history, store
@@ -17,7 +28,7 @@ from webapp.wizard.visit import StepLocked
 def saves(session_id: str, slug: str = "") -> list[StepSave]:
     """What the history shows, newest first."""
     db.session.remove()
-    found = [one for one in history.of_session(session_id) if not slug or one.slug == slug]
+    found = [one for one in history.of_caller(by(session_id)) if not slug or one.slug == slug]
     db.session.expunge_all()
     return found
 
@@ -64,7 +75,7 @@ def test_a_merge_is_one_entry_whose_change_is_the_late_tab_s(app: Flask) -> None
         base = read(session_id).revision("website")
         save(session_id, "website", industry="bakery")
         late = filled("website", business_goals="More guests.")
-        store.save(session_id, step("website"), late, base)
+        store.save(by(session_id), step("website"), late, base)
         newest = saves(session_id, "website")[0]
         assert newest.changed == ["business_goals"]
         assert newest.snapshot["industry"] == "bakery"
@@ -88,7 +99,7 @@ def test_what_was_not_saved_is_not_in_the_history(app: Flask, refusal: str) -> N
             "locked": StepLocked,
         }
         with pytest.raises(expected[refusal]):
-            store.save(session_id, step(slug), filled(slug, **changes), base)
+            store.save(by(session_id), step(slug), filled(slug, **changes), base)
         assert rows(session_id) == before
 
 
@@ -98,8 +109,8 @@ def test_the_same_values_again_a_draft_and_a_skip_are_no_entries(any_app: Flask)
         walk(session_id, until="persona")
         before = rows(session_id)
         save(session_id, "persona")
-        store.keep_draft(session_id, step("website"), {"industry": "half a wo"}, None)
-        store.skip(session_id, step("integrations"), 0, {"platforms": ["wix"]})
+        store.keep_draft(by(session_id), step("website"), {"industry": "half a wo"}, None)
+        store.skip(by(session_id), step("integrations"), 0, {"platforms": ["wix"]})
         assert rows(session_id) == before
 
 
@@ -211,10 +222,10 @@ def test_a_snapshot_is_found_by_its_owner_alone(app: Flask) -> None:
             walk(session_id, until="website")
         save(theirs, "website", industry="theirs")
         revision = read(theirs).revision("website")
-        assert history.snapshot_at(theirs, "website", revision) is not None
-        assert history.snapshot_at(mine, "website", revision) is None
-        assert history.snapshot_at(theirs, "research", revision) is None
-        assert {one.session_id for one in history.of_session(mine)} == {mine}
+        assert history.snapshot_at(by(theirs), "website", revision) is not None
+        assert history.snapshot_at(by(mine), "website", revision) is None
+        assert history.snapshot_at(by(theirs), "research", revision) is None
+        assert {one.session_id for one in history.of_caller(by(mine))} == {mine}
 
 
 @pytest.mark.parametrize("end", ["reset", "cleanup"])
@@ -223,7 +234,7 @@ def test_the_history_goes_with_the_answers(any_app: Flask, end: str) -> None:
         session_id = begin()
         walk(session_id, until="research")
         if end == "reset":
-            store.reset(session_id)
+            store.reset(by(session_id))
         else:
             age(session_id, 25)
             assert cleanup.run(24).deleted == 1
@@ -246,10 +257,10 @@ def test_a_snapshot_that_is_changed_in_memory_changes_no_entry(app: Flask) -> No
         walk(session_id, until="website")
         revision = read(session_id).revision("website")
         with transaction():
-            snapshot = history.snapshot_at(session_id, "website", revision)
+            snapshot = history.snapshot_at(by(session_id), "website", revision)
             assert snapshot is not None
             snapshot["industry"] = "tampered"
         db.session.remove()
-        kept = history.snapshot_at(session_id, "website", revision)
+        kept = history.snapshot_at(by(session_id), "website", revision)
         assert kept is not None
         assert kept["industry"] == ""

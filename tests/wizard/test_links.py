@@ -13,7 +13,7 @@ import time_machine
 from flask import Flask
 from sqlalchemy import select, text, update
 
-from tests.wizard.samples import age, begin, read, together
+from tests.wizard.samples import age, begin, by, read, together
 from webapp.extensions import db, transaction
 from webapp.operators import cleanup
 from webapp.types import now
@@ -27,7 +27,7 @@ NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 def make(session_id: str) -> tuple[str, str]:
     """A new link, committed: its token and its id."""
     with transaction():
-        store.lock(session_id, now(), [])
+        store.lock(by(session_id), now(), [])
         token, link = links.make(session_id)
         link_id = link.id
     return token, link_id
@@ -131,7 +131,7 @@ def test_a_click_and_a_revocation_at_once_agree_on_who_was_first(any_app: Flask)
         opened, revoked = together(
             any_app,
             lambda t=token: links.use(t),
-            lambda i=link_id: links.revoke(session_id, i),
+            lambda i=link_id: links.revoke(by(session_id), i),
         )
         assert (opened == session_id) != revoked, (opened, revoked)
         with any_app.app_context():
@@ -155,20 +155,20 @@ def test_a_revoked_link_opens_nothing(any_app: Flask) -> None:
     with any_app.app_context():
         session_id = begin()
         token, link_id = make(session_id)
-        assert links.revoke(session_id, link_id) is True
+        assert links.revoke(by(session_id), link_id) is True
         assert state(token) == "revoked"
         assert links.use(token) is None
-        assert links.revoke(session_id, link_id) is False
+        assert links.revoke(by(session_id), link_id) is False
 
 
 def test_another_session_cannot_revoke_a_link(any_app: Flask) -> None:
     with any_app.app_context():
         mine, theirs = begin(), begin()
         token, link_id = make(theirs)
-        assert links.revoke(mine, link_id) is False
+        assert links.revoke(by(mine), link_id) is False
         assert state(token) == "open"
-        assert [link.id for link in links.of_session(mine)] == []
-        assert [link.id for link in links.of_session(theirs)] == [link_id]
+        assert [link.id for link in links.of_caller(by(mine))] == []
+        assert [link.id for link in links.of_caller(by(theirs))] == [link_id]
 
 
 def test_a_used_link_is_not_revoked_any_more(app: Flask) -> None:
@@ -176,7 +176,7 @@ def test_a_used_link_is_not_revoked_any_more(app: Flask) -> None:
         session_id = begin()
         token, link_id = make(session_id)
         links.use(token)
-        assert links.revoke(session_id, link_id) is False
+        assert links.revoke(by(session_id), link_id) is False
         assert state(token) == "used"
 
 
@@ -204,7 +204,7 @@ def test_links_go_with_their_session(any_app: Flask) -> None:
     with any_app.app_context():
         session_id = begin()
         token, _ = make(session_id)
-        store.reset(session_id)
+        store.reset(by(session_id))
         assert state(token) is None
         assert links.use(token) is None
 
@@ -239,7 +239,7 @@ def _use(token: str, _session_id: str, _link_id: str) -> None:
 
 
 def _revoke(_token: str, session_id: str, link_id: str) -> None:
-    links.revoke(session_id, link_id)
+    links.revoke(by(session_id), link_id)
 
 
 def _expire(token: str, _session_id: str, _link_id: str) -> None:
@@ -285,7 +285,7 @@ def test_one_open_link_among_closed_ones_is_enough(any_app: Flask) -> None:
         session_id = begin()
         used, revoked, still_open = (make(session_id) for _ in range(3))
         links.use(used[0])
-        links.revoke(session_id, revoked[1])
+        links.revoke(by(session_id), revoked[1])
         age(session_id, 100)
         assert cleanup.run(24).deleted == 0
         assert links.use(still_open[0]) == session_id

@@ -13,6 +13,7 @@ from tests.wizard.samples import (
     OPENAI_KEY,
     answers,
     begin,
+    by,
     filled,
     read,
     save,
@@ -111,7 +112,7 @@ def tabs(session_id: str, slug: str) -> int:
 
 def late(session_id: str, slug: str, base: int | None, /, **changes: Any) -> Visit:
     """Save from a tab that was opened at revision `base`."""
-    return store.save(session_id, step(slug), filled(slug, **changes), base)
+    return store.save(by(session_id), step(slug), filled(slug, **changes), base)
 
 
 def stored(session_id: str, slug: str) -> Any:
@@ -303,7 +304,7 @@ def test_a_form_from_before_a_reset_has_no_base(app: Flask) -> None:
         session_id = begin()
         walk(session_id, until="website")
         base = tabs(session_id, "website")
-        store.reset(session_id)
+        store.reset(by(session_id))
         walk(session_id, until="website")
         before = snapshot(session_id)
         with pytest.raises(store.StaleRevision):
@@ -316,7 +317,7 @@ def test_an_answer_that_was_skipped_elsewhere_is_a_conflict(app: Flask) -> None:
         session_id = begin()
         walk(session_id, until="integrations")
         base = tabs(session_id, "integrations")
-        store.skip(session_id, step("integrations"), base)
+        store.skip(by(session_id), step("integrations"), base)
         with pytest.raises(store.StaleRevision):
             late(session_id, "integrations", base, platforms=["wix"])
         assert stored(session_id, "integrations") is None
@@ -330,7 +331,7 @@ def test_merging_is_one_transaction_of_few_statements(any_app: Flask) -> None:
         save(session_id, "persona", tone="Casual")
         form = filled("persona", persona_name="Mine")
     with any_app.app_context(), count_statements(any_app) as cost:
-        store.save(session_id, step("persona"), form, base)
+        store.save(by(session_id), step("persona"), form, base)
     assert (cost.commits, cost.left_open) == (1, 0), cost
     assert len(cost) <= 11, cost
 
@@ -422,7 +423,7 @@ def test_two_tabs_that_remove_the_last_keys_between_them_are_refused(
 
 def test_what_the_history_keeps_to_merge_keys_on_holds_none(two_keys: tuple[str, int]) -> None:
     session_id, base = two_keys
-    kept = history.snapshot_at(session_id, "api-keys", base)
+    kept = history.snapshot_at(by(session_id), "api-keys", base)
     assert kept is not None
     assert set(kept) == {"openai", "mistral"}
     for key in (OPENAI_KEY, MISTRAL):
@@ -459,7 +460,7 @@ def test_any_two_tabs_store_both_or_store_one_and_say_so(app: Flask) -> None:
             assert form.validate()
             typed = form.data
             try:
-                store.save(session_id, step("website"), form, base)
+                store.save(by(session_id), step("website"), form, base)
             except store.StaleRevision:
                 assert stored(session_id, "website") == theirs
                 assert any(

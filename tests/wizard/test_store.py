@@ -27,6 +27,7 @@ from tests.wizard.samples import (
     age,
     answers,
     begin,
+    by,
     filled,
     read,
     save,
@@ -36,6 +37,7 @@ from tests.wizard.samples import (
     walk,
 )
 from webapp.extensions import db, transaction
+from webapp.identity.caller import Caller
 from webapp.operators import cleanup
 from webapp.steps.api_keys import ApiKey
 from webapp.steps.finish import KBlock
@@ -74,7 +76,7 @@ def test_a_save_is_one_commit_and_at_most_ten_statements(any_app: Flask) -> None
             base = read(session_id).revision(slug)
             form = filled(slug)
         with any_app.app_context(), count_statements(any_app) as cost:
-            store.save(session_id, step(slug), form, base)
+            store.save(by(session_id), step(slug), form, base)
         assert (cost.commits, cost.left_open) == (1, 0), f"{slug}: {cost}"
         assert len(cost) <= 10, f"{slug}: {cost}"
 
@@ -156,7 +158,7 @@ def test_a_step_beyond_the_first_unfinished_one_is_locked(any_app: Flask) -> Non
         with pytest.raises(StepLocked):
             save(session_id, "research", **BAD["research"])
         with pytest.raises(StepLocked):
-            store.skip(session_id, step("integrations"), MISSING)
+            store.skip(by(session_id), step("integrations"), MISSING)
         assert snapshot(session_id) == before
 
 
@@ -164,16 +166,16 @@ def test_a_session_that_is_not_there_is_gone_for_every_write(any_app: Flask) -> 
     with any_app.app_context():
         nobody = store.new_session_id()
         with pytest.raises(store.SessionGone):
-            store.save(nobody, step("api-keys"), filled("api-keys"), MISSING)
+            store.save(by(nobody), step("api-keys"), filled("api-keys"), MISSING)
         with pytest.raises(store.SessionGone):
-            store.save(nobody, step("api-keys"), filled("api-keys", openai="short"), MISSING)
+            store.save(by(nobody), step("api-keys"), filled("api-keys", openai="short"), MISSING)
         with pytest.raises(store.SessionGone):
-            store.skip(nobody, step("integrations"), MISSING)
+            store.skip(by(nobody), step("integrations"), MISSING)
         with pytest.raises(store.SessionGone):
-            store.keep_draft(nobody, step("website"), filled("website").typed(), MISSING)
+            store.keep_draft(by(nobody), step("website"), filled("website").typed(), MISSING)
         with pytest.raises(store.SessionGone):
-            store.reset(nobody)
-        assert store.load(nobody) is None
+            store.reset(by(nobody))
+        assert store.load(by(nobody)) is None
 
 
 # Revisions.
@@ -186,7 +188,7 @@ def test_a_form_made_before_the_last_save_cannot_save(any_app: Flask) -> None:
         old = read(session_id).revision("website")
         save(session_id, "website")
         with pytest.raises(store.StaleRevision):
-            store.save(session_id, step("website"), filled("website", **OTHER["website"]), old)
+            store.save(by(session_id), step("website"), filled("website", **OTHER["website"]), old)
         stored = answers(read(session_id), "website")
         assert stored["business_description"] == GOOD["website"]["business_description"]
 
@@ -198,7 +200,7 @@ def test_the_same_values_twice_count_as_saved_and_change_nothing(any_app: Flask)
             old = read(session_id).revision(slug)
             save(session_id, slug)
             before = read(session_id).progress[slug]
-            store.save(session_id, step(slug), filled(slug), old)
+            store.save(by(session_id), step(slug), filled(slug), old)
             after = read(session_id).progress[slug]
             assert (after.saved_at, after.revision) == (before.saved_at, before.revision), slug
 
@@ -208,9 +210,9 @@ def test_a_double_click_on_finish_finishes_once(any_app: Flask) -> None:
         session_id = begin()
         walk(session_id, until="integrations")
         base = read(session_id).revision("finish")
-        first = store.save(session_id, step("finish"), filled("finish"), base)
+        first = store.save(by(session_id), step("finish"), filled("finish"), base)
         completed_at = first.session.completed_at
-        store.save(session_id, step("finish"), filled("finish"), base)
+        store.save(by(session_id), step("finish"), filled("finish"), base)
         visit = read(session_id)
         assert visit.session.completed_at == completed_at
         count = select(func.count()).select_from(KBlock).where(KBlock.session_id == session_id)
@@ -221,7 +223,7 @@ def test_a_form_of_another_session_never_saves(any_app: Flask) -> None:
     with any_app.app_context():
         session_id = begin()
         with pytest.raises(store.StaleRevision):
-            store.save(session_id, step("api-keys"), filled("api-keys"), FOREIGN)
+            store.save(by(session_id), step("api-keys"), filled("api-keys"), FOREIGN)
         assert answers(read(session_id), "api-keys") is None
 
 
@@ -230,11 +232,11 @@ def test_a_form_without_a_revision_saves_a_step_that_was_never_saved_and_no_othe
 ) -> None:
     with any_app.app_context():
         session_id = begin()
-        store.save(session_id, step("api-keys"), filled("api-keys"), MISSING)
-        store.save(session_id, step("api-keys"), filled("api-keys"), MISSING)
+        store.save(by(session_id), step("api-keys"), filled("api-keys"), MISSING)
+        store.save(by(session_id), step("api-keys"), filled("api-keys"), MISSING)
         other = filled("api-keys", **OTHER["api-keys"])
         with pytest.raises(store.StaleRevision):
-            store.save(session_id, step("api-keys"), other, MISSING)
+            store.save(by(session_id), step("api-keys"), other, MISSING)
         assert answers(read(session_id), "api-keys") == GOOD["api-keys"]
 
 
@@ -245,7 +247,7 @@ def test_two_tabs_that_changed_different_fields_are_merged(any_app: Flask) -> No
         tab = read(session_id).revision("website")
         save(session_id, "website", industry="bakery")
         late = filled("website", business_goals="More guests in our courses.")
-        visit = store.save(session_id, step("website"), late, tab)
+        visit = store.save(by(session_id), step("website"), late, tab)
         assert visit.merged == {"industry"}
         stored = answers(read(session_id), "website")
         assert stored["industry"] == "bakery"
@@ -264,7 +266,7 @@ def test_a_merged_form_that_does_not_hold_stores_nothing(any_app: Flask) -> None
         before = snapshot(session_id)
         late = filled("website", **site | {"has_website": "no"})
         with pytest.raises(store.AnswersInvalid) as refused:
-            store.save(session_id, step("website"), late, tab)
+            store.save(by(session_id), step("website"), late, tab)
         assert refused.value.merged
         assert refused.value.form.errors
         assert snapshot(session_id) == before
@@ -276,7 +278,7 @@ def test_saving_one_step_leaves_the_open_forms_of_the_others_good(any_app: Flask
         walk(session_id, until="research")
         tab = read(session_id).revision("website")
         save(session_id, "research", **OTHER["research"])
-        store.save(session_id, step("website"), filled("website", **OTHER["website"]), tab)
+        store.save(by(session_id), step("website"), filled("website", **OTHER["website"]), tab)
         assert answers(read(session_id), "website")["business_description"].startswith("We repair")
 
 
@@ -289,11 +291,11 @@ def test_no_tab_from_before_the_completion_can_change_what_was_completed(any_app
         completed = read(session_id).session.completed_at
         for slug, base in tabs.items():
             with pytest.raises(store.StaleRevision):
-                store.save(session_id, step(slug), filled(slug, **OTHER[slug]), base)
+                store.save(by(session_id), step(slug), filled(slug, **OTHER[slug]), base)
             with pytest.raises(store.StaleRevision):
-                store.save(session_id, step(slug), filled(slug, **OTHER[slug]), MISSING)
+                store.save(by(session_id), step(slug), filled(slug, **OTHER[slug]), MISSING)
         with pytest.raises(store.StaleRevision):
-            store.skip(session_id, step("integrations"), tabs["integrations"])
+            store.skip(by(session_id), step("integrations"), tabs["integrations"])
         visit = read(session_id)
         assert (visit.session.completed, visit.session.completed_at) == (True, completed)
         assert answers(visit, "research")["research_depth"] == "Standard"
@@ -324,7 +326,7 @@ def test_completion_validates_every_step_once_more(any_app: Flask) -> None:
         session_id = begin()
         walk(session_id, until="integrations")
         with transaction():
-            visit = store.require(session_id, everything=True)
+            visit = store.require(by(session_id), everything=True)
             db.session.delete(visit.answer("api-keys")["openai"])
             visit.answer("persona").audience = ""
         before = snapshot(session_id)
@@ -370,7 +372,7 @@ def test_a_required_step_cannot_be_skipped(any_app: Flask) -> None:
         before = snapshot(session_id)
         for slug in ("api-keys", "finish"):
             with pytest.raises(store.StepRequired):
-                store.skip(session_id, step(slug), MISSING)
+                store.skip(by(session_id), step(slug), MISSING)
         assert snapshot(session_id) == before
 
 
@@ -380,7 +382,7 @@ def test_skipping_keeps_what_was_typed_as_the_draft(any_app: Flask) -> None:
         walk(session_id, until="persona")
         base = read(session_id).revision("integrations")
         typed = filled("integrations", notify_email="not yet an add").typed()
-        visit = store.skip(session_id, step("integrations"), base, typed)
+        visit = store.skip(by(session_id), step("integrations"), base, typed)
         assert visit.resume is not None
         assert visit.resume.slug == "finish"
         row = read(session_id).progress["integrations"]
@@ -394,7 +396,7 @@ def test_skipping_a_saved_step_turns_its_answer_into_a_draft(any_app: Flask) -> 
         walk(session_id, until="integrations")
         stored = answers(read(session_id), "integrations")
         base = read(session_id).revision("integrations")
-        store.skip(session_id, step("integrations"), base)
+        store.skip(by(session_id), step("integrations"), base)
         visit = read(session_id)
         assert answers(visit, "integrations") is None
         assert visit.progress["integrations"].draft == stored
@@ -409,7 +411,7 @@ def test_skipping_with_an_untouched_form_leaves_no_draft(any_app: Flask) -> None
         walk(session_id, until="persona")
         untouched = filled("integrations", platforms=None, notify_email="").typed()
         base = read(session_id).revision("integrations")
-        store.skip(session_id, step("integrations"), base, untouched)
+        store.skip(by(session_id), step("integrations"), base, untouched)
         assert read(session_id).progress["integrations"].draft is None
 
 
@@ -418,9 +420,9 @@ def test_skipping_twice_is_skipping_once(any_app: Flask) -> None:
         session_id = begin()
         walk(session_id, until="persona")
         base = read(session_id).revision("integrations")
-        store.skip(session_id, step("integrations"), base)
+        store.skip(by(session_id), step("integrations"), base)
         first = read(session_id).progress["integrations"].skipped_at
-        store.skip(session_id, step("integrations"), base)
+        store.skip(by(session_id), step("integrations"), base)
         assert read(session_id).progress["integrations"].skipped_at == first
 
 
@@ -428,7 +430,7 @@ def test_a_draft_is_kept_as_typed_and_not_validated(any_app: Flask) -> None:
     with any_app.app_context():
         session_id = begin()
         typed = filled("website", has_website="yes", website_url="  not a web address ").typed()
-        store.keep_draft(session_id, step("website"), typed, 0)
+        store.keep_draft(by(session_id), step("website"), typed, 0)
         row = read(session_id).progress["website"]
         assert row.draft == typed
         assert row.draft["website_url"] == "  not a web address "
@@ -442,7 +444,7 @@ def test_a_draft_may_hold_whatever_was_typed(any_app: Flask, text: str) -> None:
     with any_app.app_context():
         session_id = begin()
         typed = filled("website", business_description=text, industry=text).typed()
-        store.keep_draft(session_id, step("website"), typed, 0)
+        store.keep_draft(by(session_id), step("website"), typed, 0)
         kept = read(session_id).progress["website"].draft
         assert kept is not None
         assert kept["industry"].replace("\0", "") == text.replace("\0", "")
@@ -455,9 +457,9 @@ def test_a_draft_that_equals_what_is_stored_is_none(any_app: Flask) -> None:
         for slug in ("api-keys", "website", "research", "persona"):
             base = read(session_id).revision(slug)
             changed = filled(slug, remove=["gemini"], industry="Bread", competitors="x", tone="?")
-            store.keep_draft(session_id, step(slug), changed.typed(), base)
+            store.keep_draft(by(session_id), step(slug), changed.typed(), base)
             assert read(session_id).progress[slug].draft is not None, slug
-            store.keep_draft(session_id, step(slug), filled(slug).typed(), base)
+            store.keep_draft(by(session_id), step(slug), filled(slug).typed(), base)
             row = read(session_id).progress[slug]
             assert (row.draft, row.draft_at, row.draft_revision) == (None, None, None), slug
 
@@ -465,7 +467,7 @@ def test_a_draft_that_equals_what_is_stored_is_none(any_app: Flask) -> None:
 def test_a_draft_never_holds_a_key(any_app: Flask) -> None:
     with any_app.app_context():
         session_id = begin()
-        store.keep_draft(session_id, step("api-keys"), filled("api-keys").typed(), 0)
+        store.keep_draft(by(session_id), step("api-keys"), filled("api-keys").typed(), 0)
         assert GOOD["api-keys"]["openai"] not in repr(snapshot(session_id))
 
 
@@ -477,7 +479,7 @@ def test_a_draft_changes_neither_answers_nor_revisions_nor_the_resume_point(
         walk(session_id, until="website")
         before = read(session_id)
         typed = filled("website", **OTHER["website"]).typed()
-        store.keep_draft(session_id, step("website"), typed, before.revision("website"))
+        store.keep_draft(by(session_id), step("website"), typed, before.revision("website"))
         after = read(session_id)
         assert answers(after, "website") == answers(before, "website")
         assert after.revision("website") == before.revision("website")
@@ -488,7 +490,7 @@ def test_a_draft_keeps_the_session_from_the_cleanup(any_app: Flask) -> None:
     with any_app.app_context():
         session_id = begin()
         age(session_id, 48)
-        store.keep_draft(session_id, step("website"), filled("website").typed(), 0)
+        store.keep_draft(by(session_id), step("website"), filled("website").typed(), 0)
         assert cleanup.run(24).deleted == 0
 
 
@@ -500,7 +502,7 @@ def test_a_reset_keeps_the_id_deletes_every_answer_and_voids_every_open_form(
         walk(session_id)
         before = read(session_id)
         tabs = {slug: before.revision(slug) for slug in SLUGS}
-        store.reset(session_id)
+        store.reset(by(session_id))
         visit = read(session_id)
         assert visit.session.id == session_id
         assert (visit.session.completed, visit.session.completed_at) == (False, None)
@@ -514,15 +516,15 @@ def test_a_reset_keeps_the_id_deletes_every_answer_and_voids_every_open_form(
         }  # fmt: skip
         for base in (tabs["api-keys"], 0, MISSING, FOREIGN):
             with pytest.raises(store.StaleRevision):
-                store.save(session_id, step("api-keys"), filled("api-keys"), base)
+                store.save(by(session_id), step("api-keys"), filled("api-keys"), base)
         save(session_id, "api-keys")
 
 
 def test_a_reset_keeps_the_user_that_the_session_belongs_to(any_app: Flask) -> None:
     with any_app.app_context():
         session_id = store.new_session_id()
-        store.open_session(session_id, user_id="user_42")
-        store.reset(session_id)
+        user = store.open_session(Caller(session_id, user_id="user_42"))
+        store.reset(user)
         assert read(session_id).session.user_id == "user_42"
 
 
@@ -538,7 +540,7 @@ def test_two_saves_of_a_step_from_the_same_page_make_one_change(any_app: Flask) 
 
         def save_with(text: str, session_id: str = session_id, base: int = base) -> Visit:
             form = filled("website", business_description=text)
-            return store.save(session_id, step("website"), form, base)
+            return store.save(by(session_id), step("website"), form, base)
 
         texts = ["We bake bread at night.", "We bake bread by day."]
         results = together(any_app, *[lambda t=text: save_with(t) for text in texts])
@@ -557,7 +559,7 @@ def test_two_saves_of_the_same_values_at_once_are_both_saved_and_make_one_change
             session_id = begin()
 
         def save_it(session_id: str = session_id) -> Visit:
-            return store.save(session_id, step("api-keys"), filled("api-keys"), 0)
+            return store.save(by(session_id), step("api-keys"), filled("api-keys"), 0)
 
         results = together(any_app, save_it, save_it, save_it)
         assert [type(result) for result in results] == [Visit] * 3, results
@@ -588,8 +590,8 @@ def test_two_saves_of_two_steps_at_once_are_both_stored(any_app: Flask) -> None:
 def test_two_starts_with_one_id_make_one_session(any_app: Flask) -> None:
     for _ in range(5):
         session_id = store.new_session_id()
-        results = together(any_app, *[lambda sid=session_id: store.open_session(sid)] * 4)
-        assert results == [None] * 4
+        results = together(any_app, *[lambda sid=session_id: store.open_session(by(sid))] * 4)
+        assert results == [by(session_id)] * 4
         with any_app.app_context():
             rows = snapshot(session_id)
             assert (len(rows["onboarding_sessions"]), len(rows["step_progress"])) == (1, 1)
@@ -600,7 +602,7 @@ def test_opening_a_session_that_is_there_changes_nothing(any_app: Flask) -> None
         session_id = begin()
         walk(session_id, until="research")
         before = snapshot(session_id)
-        store.open_session(session_id)
+        store.open_session(by(session_id))
         assert snapshot(session_id) == before
 
 
@@ -631,7 +633,7 @@ def test_a_cleanup_in_the_middle_of_a_save_leaves_the_session_alone(
         cleaned.set()
         return deleted
 
-    saved, deleted = together(any_app, lambda: store.save(session_id, keys, form, 0), clean)
+    saved, deleted = together(any_app, lambda: store.save(by(session_id), keys, form, 0), clean)
     assert isinstance(saved, Visit), saved
     assert deleted == 0
     with any_app.app_context():
@@ -645,11 +647,11 @@ def test_a_save_that_races_a_cleanup_is_stored_or_refused_and_never_lost(any_app
             age(session_id, 48)
         saved, cleaned = together(
             any_app,
-            lambda sid=session_id: store.save(sid, step("api-keys"), filled("api-keys"), 0),
+            lambda sid=session_id: store.save(by(sid), step("api-keys"), filled("api-keys"), 0),
             lambda: cleanup.run(24).deleted,
         )
         with any_app.app_context():
-            left = store.load(session_id, everything=True)
+            left = store.load(by(session_id), everything=True)
             if isinstance(saved, Visit):
                 assert left is not None, "an acknowledged save was deleted"
                 assert answers(left, "api-keys") == GOOD["api-keys"]
@@ -668,8 +670,10 @@ def test_a_save_that_races_a_reset_never_stores_a_part(any_app: Flask) -> None:
             base = read(session_id).revision("website")
         saved, was_reset = together(
             any_app,
-            lambda sid=session_id, b=base: store.save(sid, step("website"), filled("website"), b),
-            lambda sid=session_id: store.reset(sid),
+            lambda sid=session_id, b=base: store.save(
+                by(sid), step("website"), filled("website"), b
+            ),
+            lambda sid=session_id: store.reset(by(sid)),
         )
         assert was_reset is None
         assert isinstance(saved, Visit | StepLocked), saved
@@ -746,7 +750,7 @@ class AnyOrder(RuleBasedStateMachine):
         known = {(slug, sealed): prefilled} | mine.history
         count = self._base(data, mine, slug, base, current)
         fresh = count == current or (count is MISSING and current == 0)
-        outcome = self._try(who, lambda: store.save(self.ids[who], step(slug), form, count))
+        outcome = self._try(who, lambda: store.save(by(self.ids[who]), step(slug), form, count))
         values = (GOOD[slug] | changes) if slug == "api-keys" else form.data
         if not mine.may_visit(slug):
             assert isinstance(outcome, StepLocked)
@@ -770,7 +774,7 @@ class AnyOrder(RuleBasedStateMachine):
     def skip(self, who: int, slug: str) -> None:
         mine = self.expected[who]
         base = read(self.ids[who]).revision(slug)
-        outcome = self._try(who, lambda: store.skip(self.ids[who], step(slug), base))
+        outcome = self._try(who, lambda: store.skip(by(self.ids[who]), step(slug), base))
         if slug != "integrations":
             assert isinstance(outcome, store.StepRequired)
         elif not mine.may_visit(slug):
@@ -794,7 +798,9 @@ class AnyOrder(RuleBasedStateMachine):
         changes = {"good": {}, "other": OTHER[slug], "bad": BAD[slug], "none": {}}[kind]
         typed = None if kind == "none" else filled(slug, **changes).typed()
         base = read(self.ids[who]).revision(slug)
-        outcome = self._try(who, lambda: store.keep_draft(self.ids[who], step(slug), typed, base))
+        outcome = self._try(
+            who, lambda: store.keep_draft(by(self.ids[who]), step(slug), typed, base)
+        )
         assert not isinstance(outcome, Exception)
         untouched = {"remove": []} if slug == "api-keys" else mine.saved.get(slug)
         if typed is None or typed == untouched:
@@ -806,7 +812,7 @@ class AnyOrder(RuleBasedStateMachine):
     def reset(self, who: int, sure: bool) -> None:
         if sure:
             mine = self.expected[who]
-            assert self._try(who, lambda: store.reset(self.ids[who])) is None
+            assert self._try(who, lambda: store.reset(by(self.ids[who]))) is None
             self.expected[who] = Expected(revision=mine.revision, bases=mine.bases)
 
     def _somewhere(self, data: st.DataObject, mine: Expected) -> str:

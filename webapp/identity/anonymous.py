@@ -38,12 +38,18 @@ def session_id() -> str | None:
     return found if isinstance(found, str) else None
 
 
-def remember(onboarding_session_id: str, by_link: bool = False) -> None:
-    """Let this browser continue this session; `by_link`: it was opened by a resume link."""
+def link_id() -> str | None:
+    """The resume link that opened the session in this browser; None where none did."""
+    found = session.get(_LINKED)
+    return found if isinstance(found, str) else None
+
+
+def remember(onboarding_session_id: str, by_link: str | None = None) -> None:
+    """Let this browser continue this session; `by_link`: the resume link that opened it."""
     for part in (_OFFER, _LONG, _LINKED):
         session.pop(part, None)
     if by_link:
-        session[_LINKED] = True
+        session[_LINKED] = by_link
     session.permanent = True
     session[_ID] = onboarding_session_id
     session[_RENEWED] = int(time.time())
@@ -68,6 +74,18 @@ def offered_id() -> str:
     if _OFFER not in session:
         session[_OFFER] = str(uuid.uuid4())
     return str(session[_OFFER])
+
+
+def forget_session() -> None:
+    """Forget which session this browser continued, and nothing else."""
+    for part in (_ID, _OFFER, _RENEWED, _LONG, _LINKED):
+        session.pop(part, None)
+
+
+def know(onboarding_session_id: str) -> None:
+    """Note which session the signed-in user of this browser has."""
+    if session.get(_ID) != onboarding_session_id:
+        session[_ID] = onboarding_session_id
 
 
 def forget() -> None:

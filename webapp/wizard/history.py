@@ -13,8 +13,10 @@ from sqlalchemy import String, delete, func, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.extensions import Model, db, transaction
+from webapp.identity.caller import Caller
 from webapp.types import JSON, UTCDateTime
 from webapp.wizard.models import Owned
+from webapp.wizard.owner import its_own
 
 KEPT = 20
 """How many saves of each step stay."""
@@ -60,17 +62,17 @@ def record(
     )
 
 
-def snapshot_at(session_id: str, slug: str, revision: int) -> dict[str, Any] | None:
+def snapshot_at(caller: Caller, slug: str, revision: int) -> dict[str, Any] | None:
     """The step as it was saved at this revision; None when the history does not go back so far."""
-    row = db.session.get(StepSave, (session_id, slug, revision))
+    query = its_own(select(StepSave), StepSave, caller)
+    row = db.session.scalar(query.where(StepSave.slug == slug, StepSave.revision == revision))
     return row.snapshot if row else None
 
 
-def of_session(session_id: str) -> Sequence[StepSave]:
-    """Every save of the session, newest first, at most `KEPT` for each step."""
-    rows = db.session.scalars(
-        select(StepSave).where(StepSave.session_id == session_id).order_by(StepSave.revision.desc())
-    )
+def of_caller(caller: Caller) -> Sequence[StepSave]:
+    """Every save of the caller's session, newest first, at most `KEPT` for each step."""
+    query = its_own(select(StepSave), StepSave, caller)
+    rows = db.session.scalars(query.order_by(StepSave.revision.desc()))
     shown: dict[str, int] = {}
     found = []
     for row in rows:

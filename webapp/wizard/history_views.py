@@ -7,11 +7,10 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from wtforms import PasswordField
 
-from webapp.identity import anonymous
 from webapp.wizard import history, revision, store
 from webapp.wizard.step import Step
 from webapp.wizard.views import bp as pages
-from webapp.wizard.views import display, label_of, to_the_start, visit_or_none
+from webapp.wizard.views import display, label_of, the_caller, to_the_start, visit_or_none
 
 bp = Blueprint("history", __name__, url_prefix=pages.url_prefix)
 
@@ -23,7 +22,7 @@ def show() -> ResponseReturnValue:
     if visit is None:
         return to_the_start()
     saves = []
-    for save in history.of_session(visit.session.id):
+    for save in history.of_caller(the_caller()):
         step = visit.journey.get(save.slug)
         if step is None:
             continue
@@ -47,21 +46,21 @@ def show() -> ResponseReturnValue:
 @bp.post("/history")
 def put_back() -> ResponseReturnValue:
     """Save a step's earlier answers again, as a save like any other."""
-    session_id = anonymous.session_id()
+    caller = the_caller()
     step = store.journey().get(request.form.get("slug", ""))
     count = request.form.get("save", "")
-    if session_id is None:
+    if not caller.is_somebody:
         return to_the_start()
     if step is None or _has_secrets(step) or not (count.isascii() and count.isdigit()):
         abort(422)
-    snapshot = history.snapshot_at(session_id, step.slug, int(count[:9]))
+    snapshot = history.snapshot_at(caller, step.slug, int(count[:9]))
     if snapshot is None:
         abort(404)
-    base = revision.read(session_id, step.slug, request.form.get("revision", ""))
+    base = revision.read(caller.session_id or "", step.slug, request.form.get("revision", ""))
     form = step.form(formdata=None, data=snapshot)
     try:
         known = base if base is not None else revision.FOREIGN
-        store.save(session_id, step, form, known, keeps_draft=True)
+        store.save(caller, step, form, known, keeps_draft=True)
     except store.SessionGone:
         return to_the_start()
     except (store.StaleRevision, store.AnswersInvalid, store.JourneyIncomplete):

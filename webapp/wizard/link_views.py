@@ -13,11 +13,13 @@ from webapp import mail
 from webapp.config import settings
 from webapp.errors import error_page
 from webapp.extensions import transaction
-from webapp.identity import anonymous
+from webapp.identity import users
+from webapp.identity.caller import Caller, SignInNeeded, page_caller
+from webapp.identity.jwt import TokenExpired, TokenUnchecked
 from webapp.types import now
 from webapp.wizard import links, store
 from webapp.wizard.views import bp as pages
-from webapp.wizard.views import on_to, to_the_start, visit_or_none
+from webapp.wizard.views import on_to, the_caller, to_the_start, visit_or_none
 
 bp = Blueprint("links", __name__, url_prefix=pages.url_prefix)
 
@@ -26,22 +28,22 @@ bp = Blueprint("links", __name__, url_prefix=pages.url_prefix)
 def show() -> ResponseReturnValue:
     """The caller's links, and a button that makes one."""
     visit = visit_or_none()
-    return _page(visit.session.id) if visit else to_the_start()
+    return _page(the_caller()) if visit else to_the_start()
 
 
 @bp.post("/resume-link")
 def make() -> ResponseReturnValue:
     """A new link, shown this once as text and QR code, and mailed when an address is given."""
-    session_id = anonymous.session_id()
-    if session_id is None:
+    caller = the_caller()
+    if not caller.is_somebody:
         return to_the_start()
     address = request.form.get("email", "").strip()
     wrong = mail.fault(address) if address else None
     if wrong or (address and not settings().smtp_url):
-        return _page(session_id, email=address, error=wrong or _("No mail is sent from here.")), 422
+        return _page(caller, email=address, error=wrong or _("No mail is sent from here.")), 422
     try:
         with transaction():
-            store.lock(session_id, now(), [])
+            session_id = store.lock(caller, now(), []).session.id
             token, _link = links.make(session_id)
             address_of_link = _address(token)
             sent = bool(address) and mail.send(session_id, address, *_letter(address_of_link))
@@ -51,7 +53,7 @@ def make() -> ResponseReturnValue:
         flash(
             _("Too many mails wait to be sent, so this one is not: use the link here."), "warning"
         )
-    return _page(session_id, address_of_link, mailed_to=address if sent else "")
+    return _page(caller, address_of_link, mailed_to=address if sent else "")
 
 
 @bp.get("/resume-link/<link_id>/revoke")
@@ -63,10 +65,10 @@ def revoked(link_id: str) -> ResponseReturnValue:
 @bp.post("/resume-link/<link_id>/revoke")
 def revoke(link_id: str) -> ResponseReturnValue:
     """Close one of the caller's links."""
-    session_id = anonymous.session_id()
-    if session_id is None:
+    caller = the_caller()
+    if not caller.is_somebody:
         return to_the_start()
-    if links.revoke(session_id, link_id):
+    if links.revoke(caller, link_id):
         flash(_("The link is revoked: it opens nothing any more."), "success")
     return redirect(url_for(".show"), 303)
 
@@ -77,30 +79,41 @@ def ask(token: str) -> ResponseReturnValue:
     link = links.find(token)
     if link is None or link.state != "open":
         return _refused(link)
-    own = visit_or_none()
+    caller = _before_the_link()
+    own = store.load(caller) if caller.is_somebody else None
     other = own is not None and own.session.id != link.session_id
-    return render_template("wizard/resume.html", token=token, other=other)
+    signed_in = other and own is not None and own.session.user_id is not None
+    return render_template("wizard/resume.html", token=token, other=other, signed_in=signed_in)
 
 
 @bp.post("/resume/<token>")
 def follow(token: str) -> ResponseReturnValue:
     """Use the link up: from now on this browser continues its session."""
-    session_id = links.use(token)
-    if session_id is None:
-        return _refused(links.find(token))
-    anonymous.forget()
-    anonymous.remember(session_id, by_link=True)
+    caller = _before_the_link()
+    session_id, link = links.use(token), links.find(token)
+    if session_id is None or link is None:
+        return _refused(link)
+    if not caller.user_id or store.id_of(caller) != session_id:  # else it is their own anyway
+        users.follow_link(session_id, link.id)
     flash(_("You continue where you left off on the other device."), "success")
-    return on_to(store.require(session_id))
+    return on_to(store.require(the_caller()))
 
 
-def _page(session_id: str, address: str = "", **more: Any) -> str:
+def _before_the_link() -> Caller:
+    """Who this browser is without the link, which itself lets anybody in."""
+    try:
+        return page_caller()
+    except (SignInNeeded, TokenExpired, TokenUnchecked):
+        return Caller(None)
+
+
+def _page(caller: Caller, address: str = "", **more: Any) -> str:
     defaults: dict[str, Any] = {"mailed_to": "", "email": "", "error": None}
     return render_template(
         "wizard/resume_link.html",
         address=address,
         qr=_qr(address) if address else None,
-        links=[link for link in links.of_session(session_id) if link.state == "open"],
+        links=[link for link in links.of_caller(caller) if link.state == "open"],
         can_mail=bool(settings().smtp_url),
         **(defaults | more),
     )
@@ -140,4 +153,4 @@ def _qr(text: str) -> Markup:
         out, kind="svg", xmldecl=False, scale=5, border=4, dark="#000", light="#fff",
         svgclass="qr", lineclass=None, title=_("QR code of the link"), omitsize=True,
     )  # fmt: skip
-    return Markup(out.getvalue().decode())  # noqa: S704 - segno's own output, of our own address
+    return Markup(out.getvalue().decode())  # noqa: S704 - segno's own output

@@ -7,40 +7,22 @@ import hashlib
 import secrets
 import uuid
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from sqlalchemy import String, select, update
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import select, update
 
-from webapp.extensions import Model, db, transaction
-from webapp.types import UTCDateTime, now
-from webapp.wizard.models import OnboardingSession, Owned
+from webapp import audit
+from webapp.extensions import db, transaction
+from webapp.identity.caller import Caller, trusted
+from webapp.types import now
+from webapp.wizard.models import OnboardingSession
+from webapp.wizard.owner import ResumeLink, its_own, owned_by
 
 LIFETIME = timedelta(days=7)
 MOST_OPEN = 10
 """A session's open links; one more revokes the oldest."""
 
-
-class ResumeLink(Owned, Model):
-    """One link, open until it is used, revoked or expired."""
-
-    __tablename__ = "resume_links"
-
-    id: Mapped[str] = mapped_column(String(36), primary_key=True)
-    token_hash: Mapped[str] = mapped_column(String(64), index=True)
-    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
-    expires_at: Mapped[datetime] = mapped_column(UTCDateTime)
-    used_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
-    revoked_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
-
-    @property
-    def state(self) -> str:
-        """`open`, `used`, `revoked` or `expired`."""
-        if self.used_at:
-            return "used"
-        if self.revoked_at:
-            return "revoked"
-        return "expired" if self.expires_at <= now() else "open"
+__all__ = ["LIFETIME", "MOST_OPEN", "ResumeLink", "find", "make", "of_caller", "revoke", "use"]
 
 
 def make(session_id: str) -> tuple[str, ResumeLink]:
@@ -49,7 +31,8 @@ def make(session_id: str) -> tuple[str, ResumeLink]:
     Inside the caller's transaction, which holds the session's lock.
     """
     moment = now()
-    for old in [link for link in of_session(session_id) if link.state == "open"][MOST_OPEN - 1 :]:
+    links = [link for link in of_caller(trusted(session_id)) if link.state == "open"]
+    for old in links[MOST_OPEN - 1 :]:
         old.revoked_at = moment
     token = secrets.token_urlsafe(32)
     link = ResumeLink(
@@ -60,6 +43,9 @@ def make(session_id: str) -> tuple[str, ResumeLink]:
         expires_at=moment + LIFETIME,
     )
     db.session.add(link)
+    session = db.session.get(OnboardingSession, session_id)
+    user_id = session.user_id if session else None
+    audit.record("link_made", who="user", session_id=session_id, user_id=user_id, link=link.id)
     return token, link
 
 
@@ -76,10 +62,11 @@ def use(token: str) -> str | None:
         return None
     moment, session_id = now(), link.session_id
     with transaction():
-        db.session.execute(  # the session's lock first, as every write of it
+        user_id = db.session.scalar(  # the session's lock first, as every write of it
             update(OnboardingSession)
             .where(OnboardingSession.id == session_id)
             .values(updated_at=moment)
+            .returning(OnboardingSession.user_id)
         )
         used = db.session.scalar(
             update(ResumeLink)
@@ -91,26 +78,33 @@ def use(token: str) -> str | None:
             .values(used_at=moment)
             .returning(ResumeLink.id)
         )
+        if used:
+            about = {"session_id": session_id, "user_id": user_id}
+            audit.record("link_used", who="user", **about, link=used)
     return session_id if used else None
 
 
-def revoke(session_id: str, link_id: str) -> bool:
-    """Close an open link of this session; False when there is none of that id."""
+def revoke(caller: Caller, link_id: str) -> bool:
+    """Close an open link of the caller's session; False when there is none of that id."""
     moment = now()
-    mine = (ResumeLink.session_id == session_id) & (ResumeLink.id == link_id)
+    own = select(OnboardingSession.id).where(owned_by(caller))
+    mine = ResumeLink.session_id.in_(own) & (ResumeLink.id == link_id)
     with transaction():
         found = db.session.scalar(
             update(ResumeLink)
             .where(mine, ResumeLink.used_at.is_(None), ResumeLink.revoked_at.is_(None))
             .values(revoked_at=moment)
-            .returning(ResumeLink.id)
+            .returning(ResumeLink.session_id)
         )
+        if found:
+            about = {"session_id": found, "user_id": caller.user_id}
+            audit.record("link_revoked", who="user", **about, link=link_id)
     return found is not None
 
 
-def of_session(session_id: str) -> Sequence[ResumeLink]:
-    """The session's links, newest first."""
-    query = select(ResumeLink).where(ResumeLink.session_id == session_id)
+def of_caller(caller: Caller) -> Sequence[ResumeLink]:
+    """The links of the caller's session, newest first."""
+    query = its_own(select(ResumeLink), ResumeLink, caller)
     return db.session.scalars(query.order_by(ResumeLink.created_at.desc())).all()
 
 

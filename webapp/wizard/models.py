@@ -40,6 +40,12 @@ class OnboardingSession(Model):
     """Counts every write of this session and never starts again."""
     sealed_revision: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     """Forms made at or before this count cannot save: a reset or the completion came after."""
+    begun_by_api: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Anonymous and begun through the API, where its id is the secret that opens it."""
+    language: Mapped[str | None] = mapped_column(String(40))
+    """What the page was in on which it was begun: `en`, `pt_BR`."""
+    device: Mapped[str | None] = mapped_column(String(40))
+    """What it was begun on, in one word (`webapp.devices`); None where that is not known."""
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
     updated_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
     """Touched by every write, so that the cleanup and a save meet on this row's lock."""

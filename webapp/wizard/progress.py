@@ -1,28 +1,119 @@
 """Writing the engine's own rows: a session with its first step, and a step's progress."""
 
+import uuid
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import case, func, insert
+from sqlalchemy import case, delete, func, insert, select
 
-from webapp.extensions import db, insert_into
+from webapp import audit, devices, languages, tally
+from webapp.extensions import db, insert_into, transaction
+from webapp.identity.caller import Caller
+from webapp.tally import Change, Standing, standing
+from webapp.types import now
 from webapp.wizard.models import OnboardingSession, StepProgress
+from webapp.wizard.owner import ResumeLink, guests
 from webapp.wizard.step import Step
-from webapp.wizard.visit import Visit, journey
+from webapp.wizard.visit import SessionGone, Visit, id_of, journey
 
 
-def create(session_id: str, user_id: str | None, moment: datetime, revision: int = 0) -> None:
-    """Insert this session unless it is there already; its first step counts as seen."""
+def new_session_id() -> str:
+    """A random UUID; nothing can be guessed from it."""
+    return str(uuid.uuid4())
+
+
+def open_session(caller: Caller) -> Caller:
+    """Find or create the caller's session; the first step counts as seen. Returns the caller with
+    the session's id, which for a user who has one is that one's.
+
+    An anonymous caller names the id; one that somebody else has by now is replaced. Two requests of
+    one user at the same moment meet on the unique `user_id`.
+    """
+    wanted = caller.session_id or new_session_id()
+    with transaction():
+        if caller.user_id and (found := id_of(caller)):
+            return replace(caller, session_id=found)
+        for session_id in (wanted, new_session_id()):
+            _create(
+                session_id,
+                caller.user_id,
+                now(),
+                begun_by_api=caller.by_id,
+                language=languages.chosen(),
+                device=devices.of_request(),
+            )
+            if found := id_of(replace(caller, session_id=session_id)):
+                return replace(caller, session_id=found)
+    raise SessionGone  # erased between two statements
+
+
+def seal(visit: Visit, step: Step, moment: datetime, completes: bool) -> None:
+    """Complete the session when this save `completes` it: forms from before cannot save any more.
+    A later change is told to the audit trail too: others may have worked with what was said."""
+    session = visit.session
+    who: dict[str, Any] = {"session_id": session.id, "user_id": session.user_id}
+    if completes:
+        session.completed, session.completed_at = True, moment
+        session.sealed_revision = session.revision
+        audit.record("completed", who="user", **who)
+    elif session.completed:
+        audit.record("changed", who="user", **who, step=step.slug)
+
+
+def start_again(old: OnboardingSession, moment: datetime) -> None:
+    """Replace a session by an empty one of the same id, whose count goes on; who was let in by a
+    resume link stays in. The caller holds the session's lock."""
+    for step in journey():
+        step.forget(old.id)
+    db.session.expunge(old)
+    audit.record("reset", who="user", session_id=old.id, user_id=old.user_id)
+    let_in = guests(old.id)
+    take_back(old)
+    db.session.execute(delete(OnboardingSession).where(OnboardingSession.id == old.id))
+    _create(
+        old.id,
+        old.user_id,
+        moment,
+        old.revision,
+        begun_by_api=old.begun_by_api,
+        language=old.language,
+        device=old.device,
+    )
+    if let_in:
+        db.session.execute(insert(ResumeLink), let_in)
+
+
+def _create(
+    session_id: str,
+    user_id: str | None,
+    moment: datetime,
+    revision: int = 0,
+    **origin: Any,
+) -> None:
+    """Insert this session unless it, or one of this user, is there already. `origin`: the columns
+    that say where it was begun."""
     values = {
         "id": session_id, "user_id": user_id, "completed": False, "revision": revision,
         "sealed_revision": revision, "created_at": moment, "updated_at": moment,
-    }  # fmt: skip
+    } | origin  # fmt: skip
     upsert = insert_into(OnboardingSession.__table__).values(values).on_conflict_do_nothing()
     if db.session.execute(upsert.returning(OnboardingSession.id)).first():
         first = journey().steps[0].slug
         db.session.execute(
             insert(StepProgress).values(session_id=session_id, slug=first, first_seen_at=moment)
         )
+        begun = Standing(), Standing(reached=1)
+        counted = [Change(tally.STARTED, *begun), Change(first, *begun)]
+        tally.count(OnboardingSession(**values), counted)
+
+
+def take_back(session: OnboardingSession) -> None:
+    """Let the funnel forget a session that is started again: it counts with its new beginning."""
+    query = select(StepProgress).where(StepProgress.session_id == session.id)
+    counted = [Change(row.slug, standing(row), Standing()) for row in db.session.scalars(query)]
+    begun = Change(tally.STARTED, Standing(reached=1), Standing())
+    tally.count(session, [begun, *counted])
 
 
 def mark(visit: Visit, step: Step, **columns: Any) -> None:
@@ -36,10 +127,15 @@ def mark(visit: Visit, step: Step, **columns: Any) -> None:
         "draft_revision": None, "saved_page": None,
     } | columns  # fmt: skip
     rows: list[dict[str, Any]] = [{"session_id": visit.session.id, "slug": step.slug} | mine]
+    before, after = visit.progress.get(step.slug), StepProgress(slug=step.slug, **mine)
+    counted = [Change(step.slug, standing(before), standing(after), _seconds(before, after))]
     following = visit.journey.resume_point(visit.done | {step.slug})
     if following and following is not step:
         blank = dict.fromkeys(mine) | {"first_seen_at": moment, "revision": 0}
         rows.append({"session_id": visit.session.id, "slug": following.slug} | blank)
+        ahead = visit.progress.get(following.slug)
+        seen = StepProgress(first_seen_at=moment, draft=ahead.draft if ahead else None)
+        counted.append(Change(following.slug, standing(ahead), standing(seen)))
     upsert = insert_into(StepProgress.__table__).values(rows)
     new, old = upsert.excluded, StepProgress.__table__.c
     changed: dict[str, Any] = {
@@ -49,7 +145,15 @@ def mark(visit: Visit, step: Step, **columns: Any) -> None:
     db.session.execute(
         upsert.on_conflict_do_update(index_elements=["session_id", "slug"], set_=changed)
     )
+    tally.count(visit.session, counted)
     visit.progress[step.slug] = StepProgress(session_id=visit.session.id, slug=step.slug, **mine)
+
+
+def _seconds(before: StepProgress | None, after: StepProgress) -> float | None:
+    """How long a step took to be saved for the first time; None where that is not known."""
+    if before is None or before.done or not before.first_seen_at or not after.saved_at:
+        return None
+    return (after.saved_at - before.first_seen_at).total_seconds()
 
 
 def draft_of(visit: Visit, step: Step) -> dict[str, Any]:

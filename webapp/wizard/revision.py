@@ -10,6 +10,8 @@ from flask import current_app
 
 MISSING, FOREIGN = None, -1
 """What `read` says of a base that is no count: none was sent; or one that was not made here."""
+CURRENT = -2
+"""The base of a change that is to be made on whatever is stored when its turn comes."""
 
 
 def write(session_id: str, slug: str, count: int) -> str:

@@ -5,24 +5,25 @@ and takes the row's lock in one statement, so that two tabs, a retry and the cle
 decide one after the other on what they read behind the lock.
 """
 
-import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete
-
+from webapp import tally
 from webapp.extensions import db, transaction
+from webapp.identity.caller import Caller, trusted
+from webapp.tally import standing
 from webapp.types import now
 from webapp.wizard import history
 from webapp.wizard.forms import StepForm
 from webapp.wizard.merge import Merge
 from webapp.wizard.models import OnboardingSession, StepProgress
-from webapp.wizard.progress import create, draft_of, mark
-from webapp.wizard.revision import FOREIGN, MISSING
+from webapp.wizard.progress import draft_of, mark, new_session_id, open_session, seal, start_again
+from webapp.wizard.revision import CURRENT, FOREIGN, MISSING
 from webapp.wizard.step import Step
 from webapp.wizard.visit import (
     SessionGone,
     Visit,
+    id_of,
     is_untouched,
     journey,
     load,
@@ -37,8 +38,8 @@ from webapp.wizard.visit import (
 
 __all__ = [
     "AnswersInvalid", "JourneyIncomplete", "SessionGone", "StaleRevision", "StepRequired",
-    "changed_elsewhere", "journey", "keep_draft", "load", "lock", "new_session_id", "open_session",
-    "refresh", "require", "reset", "save", "skip",
+    "changed_elsewhere", "id_of", "journey", "keep_draft", "load", "lock", "new_session_id",
+    "open_session", "refresh", "require", "reset", "save", "skip",
 ]  # fmt: skip
 
 
@@ -62,39 +63,31 @@ class JourneyIncomplete(Exception):
     """Steps stand in the way of completion; `args[0]` is what `problems` found."""
 
 
-def open_session(session_id: str, user_id: str | None = None) -> None:
-    """Create this session unless it is there already; the first step counts as seen."""
-    with transaction():
-        create(session_id, user_id, now())
-
-
-def new_session_id() -> str:
-    """A random UUID; nothing can be guessed from it."""
-    return str(uuid.uuid4())
-
-
 def save(
-    session_id: str,
+    caller: Caller,
     step: Step,
     form: StepForm,
     base: int | None,
     action: str = "",
     page: str = "",
     keeps_draft: bool = False,
+    whole: bool = True,
+    merges: bool = True,
 ) -> Visit:
     """Gate, validate and store one step, in one transaction; the only way an answer is saved.
 
     `base` is the revision that the form was made from (`revision.read`), `page` the id of the page
-    that it stood on; `keeps_draft`: what is half typed there is another matter. Returns the session
-    as it is after the commit. Raises StepLocked, AnswersInvalid, StaleRevision, JourneyIncomplete
-    or SessionGone, and then nothing is stored.
+    that it stood on; `keeps_draft`: what is half typed there is another matter; not `whole`: keep
+    what there is of an answer, an open step stays open; not `merges`: a newer state is stale, even
+    where other fields were changed. Returns the session after the commit. Raises StepLocked,
+    AnswersInvalid, StaleRevision, JourneyIncomplete or SessionGone, and then nothing is stored.
     """
     if not form.validate():
-        require(session_id, step).require(step)
+        require(caller, step).require(step)
         raise AnswersInvalid(form)
     moment = now()
     with transaction():
-        visit = lock(session_id, moment, with_followers(step))
+        visit = lock(caller, moment, with_followers(step))
         visit.require(step)
         before = step.snapshot(visit) if step.slug in visit.saved else {}
         if _is_saved_already(visit, step, form):
@@ -102,8 +95,8 @@ def save(
                 step.act(action, visit, moment)
             return visit
         if not _is_current(visit, step, base):
-            form = _merged(visit, step, form, base)
-        if errors := step.check(form, visit):
+            form = _merged(visit, step, form, base, merges)
+        if whole and (errors := step.check(form, visit)):
             form.add_errors(errors)
             raise AnswersInvalid(form, merged=bool(visit.merged))
         completes = step is journey().last and not visit.session.completed
@@ -112,12 +105,12 @@ def save(
         step.save(form, visit, moment)
         if action in step.actions:
             step.act(action, visit, moment)
+        if not whole and step.slug not in visit.saved:
+            return visit
         _refresh_followers(visit, step.slug, moment)
-        if completes:
-            visit.session.completed, visit.session.completed_at = True, moment
-            visit.session.sealed_revision = visit.session.revision
+        seal(visit, step, moment, completes)
         after = step.snapshot(visit)
-        history.record(session_id, step.slug, visit.session.revision, moment, before, after)
+        history.record(visit.session.id, step.slug, visit.session.revision, moment, before, after)
         draft = draft_of(visit, step) if keeps_draft else {}
         mark(visit, step, saved_at=moment, saved_page=page or None, **draft)
     return visit
@@ -130,10 +123,10 @@ def _is_saved_already(visit: Visit, step: Step, form: StepForm) -> bool:
     return saved and step.same(form, step.stored(visit))
 
 
-def _merged(visit: Visit, step: Step, form: StepForm, base: int | None) -> StepForm:
+def _merged(visit: Visit, step: Step, form: StepForm, base: int | None, may: bool) -> StepForm:
     """The form with what another tab saved since it was made, where the two changed different
     fields; else StaleRevision. A completed session is changed on purpose or not at all."""
-    merge = _merge(visit, step, form, base)
+    merge = _merge(visit, step, form, base) if may else None
     if merge is None or merge.conflicts or visit.session.completed:
         raise StaleRevision
     visit.merged = merge.theirs
@@ -147,7 +140,7 @@ def _merge(visit: Visit, step: Step, form: StepForm, base: int | None) -> Merge 
     """Both sides against the state that the form was made from; None when that is not known."""
     if step.slug not in visit.saved or base in (MISSING, FOREIGN):
         return None
-    known = history.snapshot_at(visit.session.id, step.slug, base or 0)
+    known = history.snapshot_at(trusted(visit.session.id), step.slug, base or 0)
     if known is None and base == visit.session.sealed_revision:  # made before the first save
         known = step.blank(visit, form)
     return None if known is None else step.merge(known, visit, form)
@@ -160,7 +153,7 @@ def changed_elsewhere(visit: Visit, step: Step, form: StepForm, base: int | None
 
 
 def skip(
-    session_id: str, step: Step, base: int | None, typed: dict[str, Any] | None = None
+    caller: Caller, step: Step, base: int | None, typed: dict[str, Any] | None = None
 ) -> Visit:
     """Pass an optional step. What was stored, or typed in the form that skips, stays as its draft.
 
@@ -170,7 +163,7 @@ def skip(
         raise StepRequired(step.slug)
     moment = now()
     with transaction():
-        visit = lock(session_id, moment, needed(step))
+        visit = lock(caller, moment, needed(step))
         visit.require(step)
         row = visit.progress.get(step.slug)
         if not (row and row.skipped_at):
@@ -187,7 +180,7 @@ def skip(
 
 
 def keep_draft(
-    session_id: str, step: Step, typed: dict[str, Any] | None, base: int | None, page: str = ""
+    caller: Caller, step: Step, typed: dict[str, Any] | None, base: int | None, page: str = ""
 ) -> datetime | None:
     """Keep what was typed, not validated; None, or just what is stored, leaves no draft. Returns
     when it was kept.
@@ -197,7 +190,7 @@ def keep_draft(
     """
     moment = now()
     with transaction():
-        visit = lock(session_id, moment, needed(step))
+        visit = lock(caller, moment, needed(step))
         row = visit.progress.get(step.slug)
         if page and row and row.saved_page == page:
             return None
@@ -208,24 +201,27 @@ def keep_draft(
             "draft_at": moment if typed is not None else None,
             "draft_revision": base if typed is not None else None,
         }
+        before = standing(row)
         if row is None:
             seen = moment if visit.may_visit(step) else None
-            row = StepProgress(session_id=session_id, slug=step.slug, first_seen_at=seen)
+            row = StepProgress(session_id=visit.session.id, slug=step.slug, first_seen_at=seen)
             db.session.add(row)
         for name, value in columns.items():
             setattr(row, name, value)
+        tally.count(visit.session, [tally.Change(step.slug, before, standing(row))])
     return moment if typed is not None else None
 
 
-def reset(session_id: str) -> None:
-    """Delete every answer of the session and start again, under the same id. The count goes on, so
-    that no form from before can save. Raises SessionGone."""
+def reset(caller: Caller, base: int | None = None) -> None:
+    """Delete every answer of the session and start again, under the same id; no form from before
+    can save. `base`: the session's count that it must still have. Raises SessionGone, or
+    StaleRevision."""
     moment = now()
     with transaction():
-        old = lock(session_id, moment, []).session
-        db.session.expunge(old)
-        db.session.execute(delete(OnboardingSession).where(OnboardingSession.id == session_id))
-        create(session_id, old.user_id, moment, revision=old.revision)
+        session = lock(caller, moment, []).session
+        if base is not None and base + 1 != session.revision:  # the lock counts as well
+            raise StaleRevision
+        start_again(session, moment)
 
 
 def refresh(session_id: str, slug: str) -> None:
@@ -244,6 +240,8 @@ def _refresh_followers(visit: Visit, slug: str, moment: datetime) -> None:
 
 
 def _is_current(visit: Visit, step: Step, base: int | None) -> bool:
+    if base == CURRENT:
+        return True
     if base is MISSING:
         return visit.revision(step.slug) == 0
     return base == visit.revision(step.slug)

@@ -1,16 +1,19 @@
 """One session as one request sees it, read in a handful of statements."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from flask import current_app
 from sqlalchemy import select, update
 
 from webapp.extensions import Model, db
+from webapp.identity.caller import Caller
 from webapp.wizard.journey import Journey
 from webapp.wizard.models import OnboardingSession, StepProgress
-from webapp.wizard.step import Step
+from webapp.wizard.owner import its_own, owned_by
+from webapp.wizard.step import Step, Words
 
 
 class SessionGone(Exception):
@@ -31,14 +34,17 @@ class Visit:
         progress: Iterable[StepProgress],
         answers: dict[str, Any],
         journey: Journey[Step],
+        told: Mapping[str, Sequence[Any]] | None = None,
     ) -> None:
-        """`answers`: slug -> stored answer or None, for the steps that were loaded."""
+        """`answers`: slug -> stored answer or None, for the steps that were loaded; `told`: slug ->
+        values of the step's `brief_columns`, for a page with the rail."""
         self.session = session
         self.progress = {row.slug: row for row in progress}
         self.journey = journey
         self.merged: frozenset[str] = frozenset()
         """Fields of a save that came from what another tab had saved."""
         self._answers = answers
+        self._told = told or {}
 
     def answer(self, slug: str) -> Any:
         """The stored answer of a step that was loaded; None when there is none."""
@@ -49,6 +55,11 @@ class Visit:
         self._answers[slug] = answer
         if isinstance(answer, Model):
             db.session.add(answer)
+
+    def brief(self, step: Step) -> Words | None:
+        """What was saved of a step, in one line; None where nothing was, or it was not loaded."""
+        told = self._told.get(step.slug)
+        return step.brief(*told) if told and step.slug in self.saved else None
 
     @property
     def done(self) -> set[str]:
@@ -85,48 +96,63 @@ def journey() -> Journey[Step]:
     return current_app.extensions["journey"]
 
 
-def load(session_id: str, step: Step | None = None, everything: bool = False) -> Visit | None:
-    """The session with the answers that this step needs (or with all): one statement for the steps'
-    rows, one for the session and its one-row answers, one for each step that stores its answer
-    otherwise. None when there is no such session.
+def load(caller: Caller, step: Step | None = None, everything: bool = False) -> Visit | None:
+    """The caller's session with the answers that this step needs (or with all): one statement for
+    the steps' rows, one for the session and its one-row answers, one for each step that stores its
+    answer otherwise. With a step, the second also reads what the rail tells of the others. None
+    when there is no such session.
 
     The revisions are read before the values: each statement sees its own moment, and values newer
     than their revision are a conflict at worst, while older ones would overwrite a save.
     """
     steps = list(journey()) if everything else needed(step)
-    progress = _progress(session_id)
+    query = its_own(select(StepProgress), StepProgress, caller)
+    progress = db.session.scalars(query).all()
     joined = [s for s in steps if s.answer]
-    query = join(select(OnboardingSession, *[s.answer for s in joined]), joined)
-    row = db.session.execute(query.where(OnboardingSession.id == session_id)).first()
+    told = [s for s in journey() if s.brief_columns] if step else []
+    columns = [*[s.answer for s in joined], *[c for s in told for c in s.brief_columns]]
+    beside = [s for s in journey() if s.answer and (s in joined or s in told)]
+    query = join(select(OnboardingSession, *columns), beside)
+    row = db.session.execute(query.where(owned_by(caller))).first()
     if row is None:
         return None
-    answers = dict(zip([s.slug for s in joined], row[1:], strict=True))
-    return _visit(row[0], progress, answers, steps)
+    answers = dict(zip([s.slug for s in joined], row[1:], strict=False))
+    values = iter(row[1 + len(joined) :])
+    briefs = {s.slug: tuple(islice(values, len(s.brief_columns))) for s in told}
+    return _visit(row[0], progress, answers, steps, briefs)
 
 
-def require(session_id: str, step: Step | None = None, everything: bool = False) -> Visit:
+def require(caller: Caller, step: Step | None = None, everything: bool = False) -> Visit:
     """Like `load`, for a caller who must have a session; raises SessionGone."""
-    visit = load(session_id, step, everything)
+    visit = load(caller, step, everything)
     if visit is None:
-        raise SessionGone(session_id)
+        raise SessionGone
     return visit
 
 
-def lock(session_id: str, moment: datetime, steps: list[Step]) -> Visit:
-    """Touch and lock the session, then read it with the answers of `steps`. Inside a transaction.
+def id_of(caller: Caller) -> str | None:
+    """The id of the caller's session, None without one. For a signed-in user it is looked up."""
+    if not caller.is_somebody:
+        return None
+    return db.session.scalar(select(OnboardingSession.id).where(owned_by(caller)))
+
+
+def lock(caller: Caller, moment: datetime, steps: list[Step]) -> Visit:
+    """Touch and lock the caller's session, then read it with the answers of `steps`. Inside a
+    transaction.
 
     Raises SessionGone.
     """
     touch = (
         update(OnboardingSession)
-        .where(OnboardingSession.id == session_id)
+        .where(owned_by(caller))
         .values(updated_at=moment, revision=OnboardingSession.revision + 1)
         .returning(OnboardingSession)
     )
     # A reset deletes the row and inserts it again: who waited for the old one looks once more.
     session = db.session.scalar(touch) or db.session.scalar(touch)
     if session is None:
-        raise SessionGone(session_id)
+        raise SessionGone
     return load_locked(session, steps)
 
 
@@ -175,11 +201,12 @@ def _visit(
     progress: Sequence[StepProgress],
     answers: dict[str, Any],
     steps: list[Step],
+    told: Mapping[str, Sequence[Any]] | None = None,
 ) -> Visit:
     for step in steps:
         if not step.answer:
             answers[step.slug] = step.load(session.id)
-    return Visit(session, progress, answers, journey())
+    return Visit(session, progress, answers, journey(), told)
 
 
 def problems(visit: Visit) -> list[tuple[Step, list[str]]]:
@@ -193,8 +220,8 @@ def problems(visit: Visit) -> list[tuple[Step, list[str]]]:
             form = step.form(formdata=None, data=values)
             if form.validate():
                 form.add_errors(step.check(form, visit))
-            messages = [str(text) for errors in form.errors.values() for text in errors]
-            if messages:
+            texts = [str(text) for errors in form.errors.values() for text in errors]
+            if messages := list(dict.fromkeys([*texts, *step.faults(visit)])):
                 found.append((step, messages))
         elif not step.optional:
             found.append((step, []))

@@ -1,0 +1,83 @@
+"""Whose session it is: the condition that every query of a caller's own rows carries."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, String, exists
+from sqlalchemy.orm import Mapped, mapped_column
+
+from webapp.extensions import Model, db
+from webapp.identity.caller import Caller
+from webapp.types import UTCDateTime, now
+from webapp.wizard.models import OnboardingSession, Owned
+
+
+class ResumeLink(Owned, Model):
+    """One link that continues a session elsewhere, open until it is used, revoked or expired. The
+    browser that used it may open the session from then on."""
+
+    __tablename__ = "resume_links"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    token_hash: Mapped[str] = mapped_column(String(64), index=True)
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    used_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+    @property
+    def state(self) -> str:
+        """`open`, `used`, `revoked` or `expired`."""
+        if self.used_at:
+            return "used"
+        if self.revoked_at:
+            return "revoked"
+        return "expired" if self.expires_at <= now() else "open"
+
+
+def owned_by(caller: Caller) -> ColumnElement[bool]:
+    """True of the one session, if any, that this caller may read and write.
+
+    A user's session is found by the user alone, an anonymous one by its id as long as no user has
+    adopted it. An id that came through the API opens only what was begun there, or what is of the
+    user whose token came along. Who followed a resume link keeps to the session of the link, a
+    user's too, until the link is revoked.
+    """
+    named = OnboardingSession.id == (caller.session_id or "")
+    nobodys = OnboardingSession.user_id.is_(None)
+    if caller.trusted:
+        return named
+    theirs = OnboardingSession.user_id == caller.user_id
+    if caller.by_id:
+        begun_there = nobodys & OnboardingSession.begun_by_api
+        return named & (begun_there | theirs if caller.user_id else begun_there)
+    if caller.user_id:
+        return theirs
+    if caller.link_id:
+        let_in = (
+            exists()
+            .where(
+                ResumeLink.session_id == OnboardingSession.id,
+                ResumeLink.id == caller.link_id,
+                ResumeLink.used_at.is_not(None),
+                ResumeLink.revoked_at.is_(None),
+            )
+            .correlate(OnboardingSession)  # a query of links has links of its own around this one
+        )
+        return named & (nobodys | let_in)
+    return named & nobodys
+
+
+def its_own(query: Any, kind: type[Owned], caller: Caller) -> Any:
+    """A query of rows that belong to sessions, kept to those of the caller's own."""
+    mine = OnboardingSession.id == kind.session_id
+    return query.join(OnboardingSession, mine).where(owned_by(caller))
+
+
+def guests(session_id: str) -> list[dict[str, Any]]:
+    """The used links of a session, as rows to insert again: a reset must not lock their browsers
+    out."""
+    table = ResumeLink.__table__
+    used = (table.c.session_id == session_id) & table.c.used_at.is_not(None)
+    query = table.select().where(used, table.c.revoked_at.is_(None))
+    return [dict(row) for row in db.session.execute(query).mappings()]

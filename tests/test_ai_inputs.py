@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 
 from tests.steps.persona.samples import LONG
-from tests.wizard.samples import begin, save, walk
+from tests.wizard.samples import begin, by, save, walk
 from webapp.ai_inputs import DEFAULT_RESEARCH, STYLE_KEYS, VERSION, ai_inputs
 from webapp.extensions import transaction
 from webapp.steps.research import ResearchForm
@@ -28,7 +28,7 @@ def context(app: Flask) -> Iterator[None]:
 
 
 def inputs(session_id: str) -> dict[str, Any]:
-    document = ai_inputs(store.require(session_id, everything=True))
+    document = ai_inputs(store.require(by(session_id), everything=True))
     return dict(json.loads(json.dumps(document)))
 
 
@@ -38,7 +38,7 @@ def measured(session_id: str, **columns: Any) -> None:
     save(session_id, "website", **site, use_analysis="y")
     result = {"measures", "writing_style", "recommended_settings", "content_characteristics"}
     with transaction():
-        analysis = store.require(session_id, everything=True).answer("website").current_analysis
+        analysis = store.require(by(session_id), everything=True).answer("website").current_analysis
         assert isinstance(analysis, WebsiteAnalysis)
         analysis.status, analysis.language, analysis.pages_read = "completed", "en", 7
         for name in result:
@@ -78,7 +78,7 @@ def test_the_defaults_of_research_are_those_of_its_form() -> None:
 
 def test_a_default_is_nobody_s_to_change() -> None:
     session_id = begin()
-    first = ai_inputs(store.require(session_id, everything=True))
+    first = ai_inputs(store.require(by(session_id), everything=True))
     first["research"]["content_types"].append("News")
     assert inputs(session_id)["research"]["content_types"] == []
 
@@ -87,7 +87,7 @@ def test_a_finished_session_gives_its_answers() -> None:
     session_id = begin()
     walk(session_id, until="finish")
     document = inputs(session_id)
-    visit = store.require(session_id, everything=True)
+    visit = store.require(by(session_id), everything=True)
     answer, research = visit.answer("persona"), visit.answer("research")
     assert document["persona"]["persona_name"] == answer.persona_name
     assert document["persona"]["selected_platforms"] == answer.selected_platforms

@@ -24,12 +24,14 @@ read, so that the part will be more by itself). An analysis that the user did no
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
+from webapp.apidoc import OBJECT, Operation, answer
 from webapp.steps.persona.build import build_persona
 from webapp.steps.persona.models import PersonaData
 from webapp.steps.research import ResearchPreferences
 from webapp.steps.website.models import WebsiteAnalysis, WebsiteAnswer
+from webapp.wizard.calls import Reads
 from webapp.wizard.visit import Visit
 
 DEFAULT_TONE = "Professional"
@@ -131,3 +133,20 @@ def _research(answer: ResearchPreferences | None) -> dict[str, Any]:
     if answer is None:
         return {key: list(v) if isinstance(v, list) else v for key, v in DEFAULT_RESEARCH.items()}
     return {key: getattr(answer, key) for key in DEFAULT_RESEARCH}
+
+
+CALL = Reads(
+    "GET",
+    "ai-inputs",
+    Operation(
+        "What a writing model needs of the user",
+        "Answers",
+        {200: answer(persona=OBJECT, research=OBJECT, provenance=OBJECT)},
+        detail="Persona, measures, preferences and declaration, with documented defaults where a "
+        "step is open: `provenance` says which. No secrets.",
+        etag=True,
+    ),
+    lambda visit, _params: ai_inputs(cast(Visit, visit)),
+    everything=True,
+)
+"""The same over the JSON API."""

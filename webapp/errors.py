@@ -9,6 +9,8 @@ from flask_babel import gettext as _
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
+from webapp.bounds import Refused
+
 RETRY_SECONDS = 5
 
 
@@ -57,9 +59,13 @@ def http_error(error: HTTPException) -> Response:
     if error.response is not None and status < 400:
         return error.response  # type: ignore[return-value]
     known = _sentences().get(status)
-    sentence = known[1] if known else (error.description or _title(status))
+    told = _(error.description) if error.description else ""
+    sentence = known[1] if known else (told or _title(status))
+    if isinstance(error, Refused):
+        sentence = told or sentence
     if request.path.startswith("/api/"):
-        response = problem(status, error.description or sentence)
+        detail = sentence if status == 429 else (told or sentence)
+        response = problem(status, detail)
     else:
         response = error_page(status, sentence, retry=status in {429, 503})
     for name, value in error.get_headers():
@@ -110,6 +116,10 @@ def _sentences() -> dict[int, tuple[str, str]]:
             _("This request cannot be read"),
             _("Something in it is missing or broken. Go back and try again."),
         ),
+        401: (
+            _("Please sign in again"),
+            _("We could not tell that it is you. Sign in once more, then come back."),
+        ),
         403: (_("This is not open to you"), _("The request was refused.")),
         404: (
             _("There is no such page"),
@@ -119,13 +129,29 @@ def _sentences() -> dict[int, tuple[str, str]]:
             _("This page cannot be used that way"),
             _("Go to the start and continue from there."),
         ),
+        410: (
+            _("This link no longer works"),
+            _("Go to the start and continue from there."),
+        ),
         413: (
             _("That is too much at once"),
             _("What was sent is larger than a form of ours can be. Shorten it and try again."),
         ),
+        414: (
+            _("This address is too long"),
+            _("Go to the start and continue from there."),
+        ),
+        415: (
+            _("This cannot be read"),
+            _("It was sent in a form that is not known here."),
+        ),
         422: (
             _("This cannot be done"),
             _("What was sent does not fit here. Go back and check it."),
+        ),
+        431: (
+            _("Too much came along"),
+            _("Delete the cookies of this site and try again."),
         ),
         429: (
             _("Too many requests"),

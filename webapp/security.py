@@ -1,24 +1,46 @@
 """Headers that every answer carries, and which host names are answered at all."""
 
+import re
 import secrets
+from urllib.parse import urlsplit
 
 from flask import Flask, Response, abort, g, request
+from flask_babel import gettext as _
 
-from webapp.config import Settings
+from webapp.config import Settings, settings
 
 PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 
 _POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'nonce-{nonce}'; img-src 'self'; "
-    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "connect-src 'self'; form-action {forms}; base-uri 'none'; frame-ancestors 'none'"
 )
+_POLICY_OF_DATA = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+"""For what is no page: should a browser ever show it as one, it can do nothing."""
+
+_FEATURES = (
+    "accelerometer", "autoplay", "browsing-topics", "camera", "captured-surface-control",
+    "clipboard-read", "compute-pressure", "cross-origin-isolated", "display-capture",
+    "encrypted-media", "fullscreen", "gamepad", "geolocation", "gyroscope", "hid",
+    "identity-credentials-get", "idle-detection", "keyboard-map", "local-fonts", "magnetometer",
+    "microphone", "midi", "otp-credentials", "payment", "picture-in-picture",
+    "publickey-credentials-create", "publickey-credentials-get", "screen-wake-lock", "serial",
+    "storage-access", "sync-xhr", "usb", "window-management", "xr-spatial-tracking",
+)  # fmt: skip
+"""What browsers can do for a page and no page of ours needs. (A feature that Chromium does not know
+would be a warning on every page.)"""
+
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
     "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
 }
+_NO_FEATURES = ", ".join(f"{feature}=()" for feature in _FEATURES)
+_STORED_FOR_A_YEAR = "max-age=31536000"
+
+_HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[^][:@/\\?#\s,]+)(?::(?P<port>[0-9]{1,5}))?")
 
 
 def csp_nonce() -> str:
@@ -26,6 +48,12 @@ def csp_nonce() -> str:
     if "csp_nonce" not in g:
         g.csp_nonce = secrets.token_urlsafe(16)
     return str(g.csp_nonce)
+
+
+def cookie_name(name: str) -> str:
+    """What a cookie of ours is called: behind TLS with the prefix by which browsers hold it to this
+    very host, to TLS and to the path `/`."""
+    return f"__Host-{name}" if settings().behind_tls else name
 
 
 def from_our_own_page() -> bool:
@@ -37,33 +65,67 @@ def from_our_own_page() -> bool:
     fetch_site = request.headers.get("Sec-Fetch-Site")
     if fetch_site is not None:
         return fetch_site == "same-origin"
-    return request.headers.get("Origin") == request.host_url.rstrip("/")
+    return request.headers.get("Origin") == own_origin()
 
 
-def init_app(app: Flask, settings: Settings) -> None:
+def own_origin() -> str:
+    """Scheme, host and port of our pages as a browser writes them in `Origin`."""
+    address = settings().public_url or request.host_url
+    parts = urlsplit(address)
+    port = (
+        "" if parts.port in {None, {"http": 80, "https": 443}[parts.scheme]} else f":{parts.port}"
+    )
+    name = parts.hostname or ""
+    return f"{parts.scheme}://{f'[{name}]' if ':' in name else name}{port}"
+
+
+def is_our_host(given: str, allowed: frozenset[str]) -> bool:
+    """Whether a `Host` header names one of these hosts, whatever its port."""
+    found = _HOST.fullmatch(given)
+    if found is None or int(found["port"] or 0) > 65535:
+        return False
+    return found["name"].lower().strip("[]") in allowed
+
+
+def init_app(app: Flask, chosen: Settings) -> None:
     """Check the host name first, set the headers last."""
-    allowed = settings.allowed_hosts
+    allowed = frozenset(_in_ascii(name.strip("[]")) for name in chosen.allowed_hosts)
+    sign_in = urlsplit(chosen.sign_in_url)
+    # Chromium holds the redirect that answers a form to this too: a post may be sent to sign in.
+    forms = f"'self' {sign_in.scheme}://{sign_in.netloc}" if sign_in.netloc else "'self'"
 
     def check_host() -> None:
-        host = request.host.rsplit(":", 1)[0] if not request.host.endswith("]") else request.host
-        if host.lower() not in allowed and request.path not in PROBES:
-            abort(400, "This address is not one that the application answers to.")
+        given = request.environ.get("HTTP_HOST", "")
+        if not is_our_host(given, allowed) and request.path not in PROBES:
+            abort(400, _("This address is not one that the application answers to."))
 
     def set_headers(response: Response) -> Response:
         for name, value in _HEADERS.items():
             response.headers.setdefault(name, value)
+        policy = _POLICY_OF_DATA
         if response.mimetype == "text/html":
-            policy = _POLICY.format(nonce=csp_nonce())
-            response.headers.setdefault("Content-Security-Policy", policy)
+            policy = _POLICY.format(nonce=csp_nonce(), forms=forms)
+            response.headers.setdefault("Permissions-Policy", _NO_FEATURES)
+        response.headers.setdefault("Content-Security-Policy", policy)
         if request.endpoint == "static":
             if request.args.get("v"):
+                response.cache_control.no_cache = None  # Flask's default asks anew each time
+                response.cache_control.public = True
                 response.cache_control.max_age = 31536000
                 response.cache_control.immutable = True
         else:
             response.headers.setdefault("Cache-Control", "private, no-store")
-        if settings.behind_tls:
-            response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+        if chosen.behind_tls:
+            response.headers.setdefault("Strict-Transport-Security", _STORED_FOR_A_YEAR)
         return response
 
     app.before_request(check_host)
     app.after_request(set_headers)
+
+
+def _in_ascii(name: str) -> str:
+    """A host name as browsers send it."""
+    try:
+        return name if name.isascii() else name.encode("idna").decode()
+    except UnicodeError:
+        return name

@@ -1,0 +1,123 @@
+"""What a request may be made of: so long, so many parts, and text that can be read and stored.
+
+It is looked at before anything else reads it, so that nothing behind this has to think of bytes
+that are no text. Each refusal is a sentence, on the pages and from the API.
+"""
+
+import re
+from urllib.parse import unquote_to_bytes
+
+from flask import Flask, Response, request
+from flask_babel import gettext as _
+from werkzeug.exceptions import HTTPException
+
+MAX_BODY = 256 * 1024
+"""Bytes of a body; the largest form of ours is a tenth of it."""
+MAX_FIELDS = 200
+MAX_NAME = 100
+MAX_VALUE = 100_000
+"""Characters of one field; what is too long for its field is told there, far below this."""
+MAX_ADDRESS = 8_000
+"""Characters of path and query."""
+MAX_HEADERS = 32 * 1024
+"""Bytes of all header fields, their names included."""
+SURELY_READ = 16 * 1024
+"""Bytes of a body that the server reads by itself, when a refusal leaves it lying."""
+
+FORM, PARTS, JSON = "application/x-www-form-urlencoded", "multipart/form-data", "application/json"
+
+_FILE = re.compile(rb"^content-disposition:[^\r\n]*;\s*filename", re.IGNORECASE | re.MULTILINE)
+
+CHECK_THEIR_TEXTS = frozenset({"wizard.save_step", "wizard.draft"})
+"""Endpoints whose forms say which field holds a character that cannot be stored."""
+NO_TEXTS = ("csrf_token", "revision", "page", "action")
+"""Fields even of theirs that nobody types."""
+
+
+class Refused(HTTPException):
+    """A request that is not read any further; `description` is a sentence for people."""
+
+    def __init__(self, code: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+
+
+def init_app(app: Flask) -> None:
+    """Check every request."""
+    app.config.update(
+        MAX_CONTENT_LENGTH=MAX_BODY, MAX_FORM_MEMORY_SIZE=MAX_BODY, MAX_FORM_PARTS=MAX_FIELDS
+    )
+    app.before_request(check)
+    app.after_request(say_that_it_closes)
+
+
+def check() -> None:
+    """Raise Refused for a request that is too large, or that is no text."""
+    environ = request.environ
+    path, query = environ.get("PATH_INFO", ""), environ.get("QUERY_STRING", "")
+    if len(path) + len(query) > MAX_ADDRESS:
+        raise Refused(414, _("This address is too long."))
+    size = sum(
+        len(name) + len(value)
+        for name, value in environ.items()
+        if isinstance(value, str) and name.startswith("HTTP_")
+    )
+    if size > MAX_HEADERS:
+        raise Refused(431, _("The browser sent too much beside the page's address."))
+    _check_text(path.encode("latin-1", "replace"))
+    if "%" in query or not query.isascii():
+        _check_text(unquote_to_bytes(query.encode("latin-1", "replace")))
+    if "\0" in environ.get("HTTP_COOKIE", ""):
+        _check_text(b"\0")
+    if request.method not in {"GET", "HEAD", "OPTIONS"}:
+        _check_body()
+
+
+def say_that_it_closes(response: Response) -> Response:
+    """The server hangs up where a body is left unread; a client that is not told would send its
+    next request down a dead connection."""
+    length, chunked = request.content_length or 0, "Transfer-Encoding" in request.headers
+    if response.status_code >= 400 and (length > SURELY_READ or chunked):
+        response.headers["Connection"] = "close"
+    return response
+
+
+def _check_body() -> None:
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise Refused(415, _("This was sent compressed. Send it as it is."))
+    kind = request.mimetype
+    if kind not in {FORM, PARTS, JSON}:
+        return
+    body = request.get_data()  # raises 413 beyond MAX_BODY, also for a body without a length
+    if kind == FORM:
+        if body.count(b"&") >= MAX_FIELDS:
+            raise Refused(413, _("This has more fields than a form of ours can have."))
+        body = unquote_to_bytes(body)
+    if kind == PARTS and _FILE.search(body):
+        raise Refused(415, _("No file is asked for here."))
+    _check_text(body, nul=kind == JSON)
+    if kind != JSON:
+        _check_fields()
+
+
+def _check_fields() -> None:
+    for name, values in request.form.lists():
+        if len(name) > MAX_NAME or max(map(len, values), default=0) > MAX_VALUE:
+            raise Refused(413, _("One of the fields is longer than a field of ours can be."))
+        lenient = request.endpoint in CHECK_THEIR_TEXTS and name not in NO_TEXTS
+        if "\0" in name or (not lenient and any("\0" in value for value in values)):
+            _check_text(b"\0")
+
+
+def _check_text(raw: bytes, nul: bool = True) -> None:
+    """UTF-8, and (with `nul`) without the one character that PostgreSQL cannot store."""
+    if raw.isascii() and not (nul and b"\0" in raw):
+        return
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        raise Refused(
+            400, _("This holds characters that cannot be read: it is no UTF-8.")
+        ) from None
+    if nul and b"\0" in raw:
+        raise Refused(400, _("This holds a character that cannot be stored."))

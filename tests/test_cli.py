@@ -12,8 +12,9 @@ from flask import Flask
 from sqlalchemy import insert, select
 
 from tests.support.databases import TOP, settings
-from tests.wizard.samples import GOOD, OPENAI_KEY, age, begin, filled, read, save, step, walk
+from tests.wizard.samples import GOOD, OPENAI_KEY, age, begin, by, filled, read, save, step, walk
 from webapp.extensions import db, transaction
+from webapp.identity.caller import Caller
 from webapp.types import now
 from webapp.wizard import store
 from webapp.wizard.models import OnboardingSession
@@ -42,7 +43,7 @@ def test_a_skipped_optional_step_is_not_missing(app: Flask) -> None:
         session_id = begin()
         walk(session_id, until="persona")
         base = read(session_id).revision("integrations")
-        store.skip(session_id, step("integrations"), base)
+        store.skip(by(session_id), step("integrations"), base)
         save(session_id, "finish")
     result = run(app, "verify", session_id)
     assert result.exit_code == 0
@@ -83,7 +84,7 @@ def test_an_unknown_name_is_exit_2(app: Flask, name: str) -> None:
 def test_a_user_can_be_named_in_place_of_the_session(any_app: Flask) -> None:
     with any_app.app_context():
         session_id = store.new_session_id()
-        store.open_session(session_id, user_id="user_42")
+        store.open_session(Caller(session_id, user_id="user_42"))
         walk(session_id)
     result = run(any_app, "verify", "user_42")
     assert result.exit_code == 0
@@ -120,7 +121,7 @@ def test_a_draft_is_told_of_and_not_shown(app: Flask) -> None:
     with app.app_context():
         session_id = begin()
         typed = filled("website", business_description="Half a thought").typed()
-        store.keep_draft(session_id, step("website"), typed, 0)
+        store.keep_draft(by(session_id), step("website"), typed, 0)
     output = run(app, "verify", session_id).output
     assert "2. website: missing (a draft is kept)" in output
     assert "Half a thought" not in output

@@ -1,7 +1,7 @@
 """The Flask extensions, and how a connection behaves."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -10,12 +10,12 @@ from flask import Flask, has_request_context
 from flask_babel import Babel
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
-from flask_wtf import CSRFProtect
 from sqlalchemy import Connection, MetaData, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import DeclarativeBase
 
 from webapp.config import Settings
+from webapp.csrf import MaskedCSRF
 
 NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -38,8 +38,10 @@ if TYPE_CHECKING:
 else:
     Model = db.Model
 migrate = Migrate()
-csrf = CSRFProtect()
+csrf = MaskedCSRF()
 babel = Babel()
+
+_WAITING = "acts that wait for the commit"
 
 BUSY_SECONDS = 5
 """How long a write waits for another one before it gives up and the page says so."""
@@ -88,7 +90,6 @@ def init_app(app: Flask, settings: Settings) -> None:
     db.init_app(app)
     migrate.init_app(app, db, directory=str(app.config["MIGRATIONS_DIR"]), render_as_batch=True)
     csrf.init_app(app)
-    babel.init_app(app, locale_selector=lambda: "en")
     with app.app_context():
         if settings.is_sqlite:
             event.listen(db.engine, "connect", _sqlite_connect)
@@ -112,6 +113,9 @@ def transaction() -> Iterator[None]:
     """
     db.session.rollback()
     db.session.expunge_all()
+    waiting: list[Callable[[], None]] = []
+    info = db.session.info
+    info[_WAITING] = waiting
     level = "SERIALIZABLE" if db.engine.dialect.name == "sqlite" else "READ COMMITTED"
     db.session.connection(execution_options={"isolation_level": level, "writes": True})
     try:
@@ -120,6 +124,16 @@ def transaction() -> Iterator[None]:
     except BaseException:
         db.session.rollback()
         raise
+    finally:
+        info.pop(_WAITING, None)
+    for act in waiting:
+        act()
+
+
+def after_commit(act: Callable[[], None]) -> None:
+    """Call `act` once the transaction at hand is committed, and never when it is not. It must not
+    raise: what is committed stays so. Raises KeyError outside of a transaction."""
+    db.session.info[_WAITING].append(act)
 
 
 def _postgres_connect(

@@ -45,6 +45,10 @@ class Vault:
         except (InvalidTag, ValueError) as error:
             raise CannotOpen("damaged, or sealed for another row") from error
 
+    def is_newest(self, sealed: bytes) -> bool:
+        """Whether the newest key sealed this value, so that a rotation has nothing to do."""
+        return sealed[: 1 + _ID] == _VERSION + self._newest
+
     def key_name(self, sealed: bytes) -> str:
         """The id, in hex, of the key that sealed this value."""
         return sealed[1 : 1 + _ID].hex()

@@ -17,6 +17,7 @@ from tests.support.pages import Page, PageClient
 from tests.wizard.samples import (
     age,
     begin,
+    by,
     filled,
     read,
     row_everywhere,
@@ -194,11 +195,11 @@ def test_every_write_counts_as_use(any_app: Flask, what: str) -> None:
             save(session_id, "api-keys")
         elif what == "skip":
             base = read(session_id).revision("integrations")
-            store.skip(session_id, step("integrations"), base)
+            store.skip(by(session_id), step("integrations"), base)
         elif what == "draft":
-            store.keep_draft(session_id, step("website"), filled("website").typed(), None)
+            store.keep_draft(by(session_id), step("website"), filled("website").typed(), None)
         else:
-            store.reset(session_id)
+            store.reset(by(session_id))
         assert cleanup.run(24).deleted == 0
         assert left() == {session_id}
 
@@ -344,7 +345,7 @@ def test_the_sql_function_passes_over_a_session_that_is_being_saved(
             assert cleaned.wait(10)
 
         monkeypatch.setattr(keys, "save", slow)
-        return store.save(session_id, keys, filled("api-keys"), 0)
+        return store.save(by(session_id), keys, filled("api-keys"), 0)
 
     def clean() -> int:
         assert inside.wait(10)

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from tests.site.conftest import Answer, LocalSite, html, redirect
 from webapp.site.address import AddressError
-from webapp.site.fetch import SENTENCES, FetchError, FetchPolicy, fetch, is_public
+from webapp.site.faults import SENTENCES
+from webapp.site.fetch import FetchError, FetchPolicy, fetch, is_public
 
 PUBLIC = ["93.184.216.34", "1.1.1.1", "8.8.8.8", "2606:2800:220:1::1", "2a00:1450:4001::8a"]
 

@@ -8,9 +8,10 @@ from flask import Flask
 from sqlalchemy import select, update
 
 from tests.support.pages import PageClient
-from tests.wizard.samples import OPENAI_KEY, begin, faults, filled, read, save, step
+from tests.wizard.samples import OPENAI_KEY, begin, by, faults, filled, read, save, step
 from webapp.extensions import db, transaction
 from webapp.steps.api_keys import BY_NAME, PROVIDERS, ApiKey, ApiKeysForm
+from webapp.steps.api_keys.providers import mend
 from webapp.vault import CannotOpen, vault
 from webapp.wizard import store
 
@@ -89,7 +90,7 @@ def test_what_is_no_uuid_is_no_key_of_exa(key: str) -> None:
 
 @pytest.mark.parametrize("provider", [p.name for p in PROVIDERS])
 @pytest.mark.parametrize(
-    "bad", [" ", "\t", "\n", "\r\n", "\0", "\x7f", "\x1b", "é", "ключ", "🔑", "\u200b", "\u00a0"]
+    "bad", [" ", "\t", "\0", "\x7f", "\x1b", "é", "ключ", "🔑", "\u00a0", "\u2028"]
 )
 def test_a_key_is_printable_ascii_without_spaces(provider: str, bad: str) -> None:
     good = UUID if provider == "exa" else key_of(provider, 40)
@@ -102,6 +103,19 @@ def test_white_space_around_a_key_is_not_part_of_it(around: str) -> None:
     save(session_id, "api-keys", openai=around.format(OPENAI_KEY))
     row = read(session_id).answer("api-keys")["openai"]
     assert vault().open(row.ciphertext, session_id, "openai") == OPENAI_KEY
+
+
+def test_what_is_copied_along_with_a_key_is_taken_off() -> None:
+    key = OPENAI_KEY
+    for copied in (
+        f"“{key}”", f"'{key}',", f"`{key}`", f"Bearer {key}", f"authorization: bearer {key}",
+        f'OPENAI_API_KEY="{key}";', f"export OPENAI_API_KEY={key}\n", f'"apiKey": "{key}",',
+        f"x-api-key: {key}", f"\u200b{key[:9]}\u200b{key[9:]}\ufeff", f"{key[:9]}\r\n{key[9:]}",
+        f" ' Bearer  {key} ' ",
+    ):  # fmt: skip
+        assert mend(copied) == key, copied
+    for kept in ("sk-two keys", "bearerkey=1234", "token123:456", "=", "", "x" * 5000):
+        assert mend(kept) == kept
 
 
 def test_every_printable_sign_may_be_in_a_key() -> None:
@@ -134,7 +148,7 @@ def test_without_a_language_model_nothing_is_stored() -> None:
     for keys in ({}, {"exa": UUID, "tavily": SEARCH_KEY, "copilotkit": key_of("copilotkit", 20)}):
         form = filled("api-keys", openai="", **keys)
         with pytest.raises(store.AnswersInvalid):
-            store.save(session_id, step("api-keys"), form, 0)
+            store.save(by(session_id), step("api-keys"), form, 0)
         assert form.errors, "the form says what is missing"
         assert read(session_id).answer("api-keys") is None
 
@@ -216,7 +230,7 @@ def test_a_key_is_nowhere_in_the_database_s_files(sqlite_url: str) -> None:
     parts = [OPENAI_KEY.encode(), OPENAI_KEY[:-4].encode(), OPENAI_KEY.encode("utf-16-le")]
     save(session_id, "api-keys", gemini="AIza" + "TheGeminiKeyOfThisTest" * 2)
     parts.append(b"TheGeminiKey")
-    store.keep_draft(session_id, step("api-keys"), filled("api-keys").typed(), 0)
+    store.keep_draft(by(session_id), step("api-keys"), filled("api-keys").typed(), 0)
     path = Path(sqlite_url.removeprefix("sqlite:///"))
     files = [path, *path.parent.glob(path.name + "-*")]
     assert len(files) > 1, "the write-ahead log holds what was just written"

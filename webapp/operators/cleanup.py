@@ -5,10 +5,13 @@ import hmac
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 from sqlalchemy import delete, exists, func, select
 
+from webapp import audit, tally
+from webapp.apidoc import BOOLEAN, INTEGER, MOMENT, STRING, Operation, answer, documented
 from webapp.config import settings
 from webapp.errors import problem
 from webapp.extensions import csrf, db, transaction
@@ -32,21 +35,26 @@ class Cleanup:
     cutoff: datetime
 
 
-def run(hours: int, dry_run: bool = False) -> Cleanup:
+def run(
+    hours: int, dry_run: bool = False, who: audit.Who = "cron", name: str | None = None
+) -> Cleanup:
     """Delete the sessions that are not completed, were not touched for `hours` and have no open
     resume link, in batches of 500 with a commit each, so that nobody waits long for a lock; then
-    prune what the history keeps too much of."""
+    prune what the history keeps too much of.
+
+    `who` and `name` stand in the audit trail for who ran it, also when nothing was deleted."""
     cutoff = now() - timedelta(hours=hours)
     if dry_run:
         count = select(func.count()).select_from(OnboardingSession).where(_abandoned(cutoff))
         return Cleanup(db.session.scalar(count) or 0, hours, cutoff)
-    deleted = sum(_batches(cutoff))
+    deleted = sum(_batches(cutoff, hours, who, name))
     history.prune()
+    tally.fold()
     return Cleanup(deleted, hours, cutoff)
 
 
-def _batches(cutoff: datetime) -> Iterator[int]:
-    """Sizes of the batches as they are deleted.
+def _batches(cutoff: datetime, hours: int, who: audit.Who, name: str | None) -> Iterator[int]:
+    """Sizes of the batches as they are deleted, each told to the audit trail in its transaction.
 
     Deciding and deleting are one statement: a save that holds the session's row is skipped, and one
     that came just before is seen, because every write touches that row.
@@ -58,6 +66,7 @@ def _batches(cutoff: datetime) -> Iterator[int]:
         .limit(BATCH)
         .with_for_update(skip_locked=True)
     )
+    entry_id, deleted = "", 0
     while True:
         with transaction():
             found = OnboardingSession.id.in_(chosen)
@@ -68,6 +77,12 @@ def _batches(cutoff: datetime) -> Iterator[int]:
                 .execution_options(synchronize_session=False)
             )
             size = len(result.all())
+            deleted += size
+            told: dict[str, Any] = {"hours": hours, "deleted": deleted}
+            if not entry_id:
+                entry_id = audit.record("cleanup", who=who, name=name, **told).id
+            elif size:
+                audit.amend(entry_id, **told)
         if size:
             yield size
         if size < BATCH:
@@ -87,6 +102,20 @@ def _abandoned(cutoff: datetime):  # type: ignore[no-untyped-def]  # an SQL expr
 
 @bp.post("/api/onboarding/cleanup")
 @csrf.exempt
+@documented(
+    Operation(
+        "Delete abandoned sessions",
+        "Operators",
+        {200: answer(success=BOOLEAN, deleted_count=INTEGER, cutoff_hours=INTEGER,
+                     cutoff_time=MOMENT, dry_run=BOOLEAN)},
+        query={
+            "hours": INTEGER | {"minimum": MIN_HOURS, "maximum": MAX_HOURS, "default": 24},
+            "dry_run": STRING | {"enum": ["0", "1", "true", "false"], "default": "0"},
+        },
+        problems={422: "`hours` or `dry_run` is not what it takes."},
+        caller="cleanup",
+    )
+)  # fmt: skip
 def cleanup() -> Response:
     """What cron calls, with `Authorization: Bearer $CLEANUP_TOKEN`; `dry_run=1` counts alone."""
     token = settings().cleanup_token

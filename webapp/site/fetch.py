@@ -25,30 +25,10 @@ import h11
 
 from webapp.site import address
 from webapp.site.address import AddressError, Parts
+from webapp.site.faults import SENTENCES
 
 HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
 READABLE_TYPES = HTML_TYPES | {"text/plain"}
-
-SENTENCES = {
-    "private_address": "This address is on a private network.",
-    "dns_failed": "There is no website with the name “{host}”, or it could not be looked up.",
-    "timed_out": "The page took longer than {seconds} seconds.",
-    "refused_connection": "The site did not accept a connection.",
-    "tls_failed": "The site has no valid certificate for a secure connection.",
-    "too_many_redirects": "The site redirected more than {limit} times.",
-    "too_large": "The page is too large to read.",
-    "not_html": "The address leads to something other than a page of text ({content_type}).",
-    "http_error": "The site answered with “{answer}”.",
-    "bad_port": "Port {port} is not one that websites use.",
-    "bad_scheme": "The site redirected to something other than a web page.",
-    "bad_redirect": "The site redirected to an address that does not work.",
-    "broken_response": "The site sent an answer that could not be understood.",
-    "robots": "The site asks programs like ours not to read this page (its robots.txt says so).",
-    "robots_unreachable": (
-        "The site could not say what programs may read: its robots.txt answered with “{answer}”."
-    ),
-    "busy": "This site is being read for others at the moment. Try again in a minute.",
-}
 
 
 class FetchError(Exception):
@@ -158,7 +138,8 @@ def fetch(
             _turn(turn, addresses, deadline),
             _connect(parts, addresses, policy, deadline, tls) as wire,
         ):
-            answer = _ask(wire, parts, policy, deadline, headers or {})
+            asked = _request_headers(parts, policy, headers or {})
+            answer = _ask(wire, parts, policy, deadline, asked)
             if answer.status in (301, 302, 303, 307, 308):
                 visited.append(url)
                 if len(visited) > policy.max_redirects:
@@ -171,6 +152,61 @@ def fetch(
                 raise FetchError("http_error", answer.status, answer=_status_line(answer.status))
             body = _read_body(answer, policy, accept)
             return _page(url, answer, body, visited, started)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a service answered to `ask`: the status, and of a refusal the beginning of its words."""
+
+    status: int
+    body: bytes
+
+
+def ask(
+    url: str,
+    policy: FetchPolicy,
+    headers: Mapping[str, str],
+    *,
+    method: str = "GET",
+    body: bytes = b"",
+    resolver: Resolver | None = None,
+    tls: ssl.SSLContext | None = None,
+) -> Reply:
+    """Put a question that carries a secret to a service whose address is our own, not a user's.
+
+    `headers` may hold the secret. It goes to that one place and nowhere else: over TLS (a place in
+    `policy.allow` aside), and a redirect is an answer like any other, never followed. Of an answer
+    other than 2xx the first `policy.max_body_bytes` are read, of a 2xx nothing. Raises FetchError,
+    AddressError when `url` is none, and ValueError for a header that cannot be sent, unquoted.
+    """
+    for name, value in headers.items():
+        if not re.fullmatch(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?", value):
+            raise ValueError(f"the header {name} cannot be sent")
+    deadline = _Deadline(policy.total_seconds)
+    parts = address.split(address.normalise(url, policy.allow, max_length=2000))
+    if parts.scheme != "https" and parts.pair not in policy.allow:
+        raise FetchError("tls_failed")
+    sent = [
+        ("Host", _host_header(parts)),
+        ("User-Agent", _agent(policy)),
+        ("Accept", "application/json"),
+        ("Connection", "close"),
+        *headers.items(),
+    ]
+    if body:
+        sent.append(("Content-Length", str(len(body))))
+    addresses = _addresses(parts, policy, deadline, resolver or _system_resolver)
+    with _connect(parts, addresses, policy, deadline, tls) as wire:
+        answer = _ask(wire, parts, policy, deadline, sent, method, body)
+        said = bytearray()
+        if not 200 <= answer.status < 300:
+            try:
+                for chunk in answer.data:
+                    said += chunk
+            except FetchError as error:
+                if error.code != "too_large":
+                    raise
+        return Reply(answer.status, bytes(said))
 
 
 @contextmanager
@@ -399,18 +435,19 @@ def _ask(
     parts: Parts,
     policy: FetchPolicy,
     deadline: _Deadline,
-    extra: Mapping[str, str],
+    headers: list[tuple[str, str]],
+    method: str = "GET",
+    body: bytes = b"",
 ) -> _Answer:
     try:
         connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=policy.max_header_bytes)
-        request = h11.Request(
-            method="GET", target=parts.target, headers=_request_headers(parts, policy, extra)
-        )
+        request = h11.Request(method=method, target=parts.target, headers=headers)
+        events: list[h11.Event] = [request, h11.EndOfMessage()]
+        if body:
+            events.insert(1, h11.Data(data=body))
         wire.settimeout(deadline.left())
         # The request and its end are one send: some servers mistake two for two requests.
-        wire.sendall(
-            (connection.send(request) or b"") + (connection.send(h11.EndOfMessage()) or b"")
-        )
+        wire.sendall(b"".join(connection.send(event) or b"" for event in events))
         taken = 0
         for _ in range(8):
             event, read = _next_event(connection, wire, deadline, policy.max_header_bytes - taken)
@@ -439,10 +476,6 @@ def _ask(
 def _request_headers(
     parts: Parts, policy: FetchPolicy, extra: Mapping[str, str]
 ) -> list[tuple[str, str]]:
-    host = f"[{parts.host}]" if ":" in parts.host else parts.host
-    if parts.port != address.DEFAULT_PORTS[parts.scheme]:
-        host = f"{host}:{parts.port}"
-    agent = re.sub(r"[^\x20-\x7e]", "", policy.user_agent).strip() or "Onward"
     conditional = [
         (name, value)
         for name, value in extra.items()
@@ -450,13 +483,22 @@ def _request_headers(
         and re.fullmatch(r"[\x20-\x7e]{1,500}", value)
     ]
     return [
-        ("Host", host),
-        ("User-Agent", agent),
+        ("Host", _host_header(parts)),
+        ("User-Agent", _agent(policy)),
         ("Accept", "text/html,application/xhtml+xml,text/plain;q=0.8,*/*;q=0.1"),
         ("Accept-Encoding", "gzip"),
         ("Connection", "close"),
         *conditional,
     ]
+
+
+def _host_header(parts: Parts) -> str:
+    host = f"[{parts.host}]" if ":" in parts.host else parts.host
+    return host if parts.port == address.DEFAULT_PORTS[parts.scheme] else f"{host}:{parts.port}"
+
+
+def _agent(policy: FetchPolicy) -> str:
+    return re.sub(r"[^\x20-\x7e]", "", policy.user_agent).strip() or "Onward"
 
 
 def _next_event(

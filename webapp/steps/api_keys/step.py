@@ -1,0 +1,224 @@
+"""The step: which keys are stored, and what may be said of them."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import func, select
+
+from webapp.config import settings
+from webapp.extensions import db
+from webapp.languages import listed
+from webapp.steps.api_keys.calls import CALLS, stored
+from webapp.steps.api_keys.check import ENDPOINTS, check
+from webapp.steps.api_keys.form import ApiKeysForm
+from webapp.steps.api_keys.local import write_env
+from webapp.steps.api_keys.models import ApiKey
+from webapp.steps.api_keys.providers import BY_NAME, LANGUAGE_MODELS, PROVIDERS, Provider
+from webapp.vault import vault
+from webapp.wizard.forms import StepForm
+from webapp.wizard.merge import Merge
+from webapp.wizard.models import OnboardingSession
+from webapp.wizard.step import Capability, Row, Step, Visit, Words
+
+CHECK = "check-"
+"""Buttons: this and the provider's name."""
+_KINDS = {"accepted": "success", "refused": "warning"}
+
+
+class ApiKeysStep(Step):
+    """API keys. The stored answer is {provider: ApiKey}."""
+
+    slug = "api-keys"
+    title = _l("API keys")
+    description = _l(
+        "A key lets us use a service on your account: one that writes for you, and if you like one "
+        "that searches. A key for one language model is enough to go on."
+    )
+    minutes = 3
+    changeable = _l("You can add, replace or remove keys later")
+    form = ApiKeysForm
+    calls = CALLS
+    asks = frozenset(CHECK + p.name for p in PROVIDERS)
+    brief_columns = (
+        select(func.aggregate_strings(ApiKey.provider, ","))
+        .where(ApiKey.session_id == OnboardingSession.id)
+        .correlate(OnboardingSession)
+        .scalar_subquery(),
+    )
+
+    def load(self, session_id: str) -> dict[str, ApiKey] | None:
+        """Provider -> key, in the providers' order."""
+        rows = db.session.scalars(select(ApiKey).where(ApiKey.session_id == session_id))
+        found = {row.provider: row for row in rows}
+        return {p.name: found[p.name] for p in PROVIDERS if p.name in found} or None
+
+    def values(self, answer: dict[str, ApiKey]) -> dict[str, Any]:
+        """A stored key is never a field's value."""
+        return {"remove": []}
+
+    def check(self, form: StepForm, visit: Visit) -> dict[str, list[str]]:
+        """In the end at least one language model must be stored."""
+        rows = self._stored(visit)
+        kept = {name: row for name, row in rows.items() if name not in (form["remove"].data or [])}
+        usable = {name for name, row in kept.items() if row.opened() is not None}
+        if (usable | set(_typed(form))) & LANGUAGE_MODELS:
+            return {}
+        if lost := [name for name in kept if name in LANGUAGE_MODELS]:
+            return {name: [_again(BY_NAME[name])] for name in lost}
+        message = _(
+            "Enter a key for at least one language model: Gemini, OpenAI, Anthropic or Mistral. "
+            "“Get a key” leads to the page where each is made."
+        )
+        return {"gemini": [message]}
+
+    def faults(self, visit: Visit) -> Iterable[str]:
+        """Keys that cannot be opened any more, each by its provider's name."""
+        return [_again(BY_NAME[name]) for name in self._lost(visit)]
+
+    def save(self, form: StepForm, visit: Visit, now: datetime) -> None:
+        """Seal what was typed, delete what was ticked, leave the rest as it is."""
+        stored = self._stored(visit)
+        touched = {*form["remove"].data, *_typed(form)}
+        write_env(visit.session.id, touched, stored)
+        for name in form["remove"].data:
+            if name in stored:
+                db.session.delete(stored.pop(name))
+        for name, key in _typed(form).items():
+            if _holds(stored.get(name), key):
+                continue  # typed again as it is: no change
+            row = stored.get(name) or ApiKey(session_id=visit.session.id, provider=name)
+            row.ciphertext = vault().seal(key, visit.session.id, name)
+            row.key_id = vault().key_name(row.ciphertext)
+            row.last_four, row.updated_at = key[-4:], now
+            stored[name] = row
+            db.session.add(row)
+        visit.keep(self.slug, stored)
+
+    def same(self, form: StepForm, answer: dict[str, ApiKey] | None) -> bool:
+        """Keys are compared after opening what is stored; nothing of them is shown."""
+        stored = answer or {}
+        if set(form["remove"].data) & set(stored):
+            return False
+        return all(_holds(stored.get(name), key) for name, key in _typed(form).items())
+
+    def snapshot(self, visit: Visit) -> dict[str, Any]:
+        """When each key was last set: that it changed, and nothing of it."""
+        stored = visit.answer(self.slug) or {}
+        return {name: row.updated_at.isoformat() for name, row in stored.items()}
+
+    def blank(self, visit: Visit, form: StepForm) -> dict[str, Any]:
+        """No key at all."""
+        return {}
+
+    def merge(self, base: Mapping[str, Any], visit: Visit, form: StepForm) -> Merge:
+        """Keys that were typed or ticked here and set or removed elsewhere are in conflict."""
+        stored, now = self._stored(visit), self.snapshot(visit)
+        removed, typed = set(form["remove"].data), _typed(form)
+        conflicts = {
+            name
+            for name in removed | set(typed)
+            if base.get(name) != now.get(name)
+            and not (name in typed and _holds(stored.get(name), typed[name]))
+            and not (name in removed and name not in stored)
+        }
+        changed = {name for name in {**base, **now} if base.get(name) != now.get(name)}
+        return Merge(form.data, frozenset(changed - conflicts), frozenset(conflicts))
+
+    def beside_form(self, visit: Visit) -> Mapping[str, Any]:
+        """What the page says of each provider, and whether it can be asked about a key."""
+        stored = self._stored(visit)
+        lost = self._lost(visit)
+        return {
+            "can_check": settings().provider_checks,
+            "providers": [
+                {
+                    "name": p.name,
+                    "label": p.label,
+                    "kind": p.kind,
+                    "setup_url": p.setup_url,
+                    "start": p.start,
+                    "stored": p.name in stored,
+                    "last_four": stored[p.name].last_four if p.name in stored else None,
+                    "lost": p.name in lost,
+                    "can_check": p.name in ENDPOINTS,
+                }
+                for p in PROVIDERS
+            ],
+        }
+
+    def rows(self, visit: Visit) -> Iterable[Row]:
+        """Provider and mask, and which key has to be entered again."""
+        lost = self._lost(visit)
+        for name, row in self._stored(visit).items():
+            note = _again(BY_NAME[name]) if name in lost else None
+            yield Row(BY_NAME[name].label, row.masked, note)
+
+    def facts(self, visit: Visit) -> Mapping[str, Any]:
+        """The masked keys."""
+        return {"api_keys": stored(visit)["api_keys"]}
+
+    def brief(self, stored: str | None) -> Words:
+        """The providers, in their order."""
+        names = (stored or "").split(",")
+        return listed(p.label for p in PROVIDERS if p.name in names)
+
+    def capabilities(self, visit: Visit) -> Iterable[Capability]:
+        """A language model's key makes text generation possible, if it can be opened."""
+        stored = LANGUAGE_MODELS & self._stored(visit).keys() - self._lost(visit)
+        why: Words = _l("It needs the key of a language model.")
+        if stored:
+            names = listed(p.label for p in PROVIDERS if p.name in stored)
+            why = _l("A key is stored for %(names)s.", names=names)
+        yield Capability("ai_content", _l("AI content generation"), bool(stored), why)
+
+    def sound(self, form: StepForm) -> dict[str, Any]:
+        """Keys of the right shape that are not ticked for removal at once."""
+        ticked = form["remove"].data or []
+        typed = _typed(form).items()
+        return {n: key for n, key in typed if not form[n].errors and n not in ticked}
+
+    def ask(self, action: str, form: StepForm, visit: Visit) -> tuple[str, str] | None:
+        """Ask the provider about the key that is stored by now."""
+        provider = BY_NAME[action.removeprefix(CHECK)]
+        if form[provider.name].errors:
+            return None
+        row = self._stored(visit).get(provider.name)
+        key = row.opened() if row else None
+        if row is None or key is None:
+            first = _("Enter your key for %(name)s first, then check it.", name=provider.label)
+            form.add_errors({provider.name: [_again(provider) if row else first]})
+            return None
+        verdict = check(provider.name, key)
+        stored = _("The key that ends in %(end)s is stored.", end=row.last_four)
+        return _KINDS.get(verdict.checked or "", "info"), f"{stored} {verdict.message}"
+
+    def forget(self, session_id: str) -> None:
+        """The keys leave a developer's `.env` file too."""
+        if settings().env_file:
+            stored = self.load(session_id) or {}
+            write_env(session_id, stored, stored)
+
+    def _stored(self, visit: Visit) -> dict[str, ApiKey]:
+        return dict(visit.answer(self.slug) or {})
+
+    def _lost(self, visit: Visit) -> set[str]:
+        """Providers whose stored key cannot be opened any more."""
+        return {name for name, row in self._stored(visit).items() if row.opened() is None}
+
+
+def _typed(form: StepForm) -> dict[str, str]:
+    return form.typed_keys() if isinstance(form, ApiKeysForm) else {}
+
+
+def _holds(row: ApiKey | None, key: str) -> bool:
+    return row is not None and row.opened() == key
+
+
+def _again(provider: Provider) -> str:
+    return _(
+        "Please enter your key for %(name)s again: the stored one cannot be opened any more.",
+        name=provider.label,
+    )

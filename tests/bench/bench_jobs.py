@@ -28,7 +28,7 @@ from tests.wizard.samples import begin, save
 from webapp import create_app, jobs
 from webapp.extensions import db, transaction
 from webapp.steps.website.models import WebsiteAnalysis
-from webapp.steps.website.step import ANALYSE
+from webapp.steps.website.queueing import ANALYSE
 
 LIMIT = 1.3
 AT_A_TIME = (0, 1, 3)

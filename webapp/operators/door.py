@@ -1,0 +1,66 @@
+"""Who may look at the operators' pages: whoever has OPERATOR_TOKEN, typed once into a form or sent
+with each request as a bearer token."""
+
+import hashlib
+import hmac
+
+from flask import Response, current_app, request
+from itsdangerous import BadSignature, URLSafeTimedSerializer
+
+from webapp.config import settings
+from webapp.security import cookie_name
+
+HOURS = 12
+"""How long a browser stays signed in."""
+_COOKIE = "operator"
+
+
+def holds(given: str) -> bool:
+    """Whether this is the token; it takes the same time for every wrong one."""
+    return hmac.compare_digest(given.strip().encode(), settings().operator_token.encode())
+
+
+def bearer() -> str | None:
+    """The bearer token of this request, None without one."""
+    scheme, _space, given = request.headers.get("Authorization", "").partition(" ")
+    return given if scheme.lower() == "bearer" and given.strip() else None
+
+
+def is_signed_in() -> bool:
+    """This browser signed in within the last hours, with the token that is configured now."""
+    try:
+        found = _signer().loads(request.cookies.get(cookie_name(_COOKIE), ""), HOURS * 3600)
+    except BadSignature:
+        return False
+    return isinstance(found, str) and hmac.compare_digest(found.encode(), _mark().encode())
+
+
+def sign_in(response: Response) -> Response:
+    """Let this browser in from now on."""
+    response.set_cookie(
+        cookie_name(_COOKIE),
+        _signer().dumps(_mark()),
+        max_age=HOURS * 3600,
+        secure=settings().behind_tls,
+        httponly=True,
+        samesite="Lax",
+    )
+    return response
+
+
+def sign_out(response: Response) -> Response:
+    """Let it in no more."""
+    response.delete_cookie(
+        cookie_name(_COOKIE), secure=settings().behind_tls, httponly=True, samesite="Lax"
+    )
+    return response
+
+
+def _mark() -> str:
+    """Stands for the token in the cookie: who changes the token signs everybody out."""
+    key, token = settings().secret_key.encode(), settings().operator_token.encode()
+    return hmac.new(key, b"operator" + token, hashlib.sha256).hexdigest()[:32]
+
+
+def _signer() -> URLSafeTimedSerializer:
+    return URLSafeTimedSerializer(str(current_app.secret_key), salt="operators")

@@ -20,7 +20,7 @@ from sqlalchemy import func, select, update
 from tests.conftest import MakeApp
 from tests.journeys.walk import SAME_ORIGIN, count, messages, path_of, sql, walk
 from tests.support.pages import Page, PageClient
-from tests.wizard.samples import begin
+from tests.wizard.samples import begin, by
 from webapp import jobs, mail
 from webapp.extensions import db, transaction
 from webapp.jobs import Job
@@ -141,7 +141,7 @@ def test_a_link_is_mailed_by_the_background_job_and_works(mailing: Flask, postbo
     ((sender, recipients, letter),) = postbox.received
     assert sender == "start@onward.example.com"
     assert recipients == [ADDRESS]
-    assert letter["From"] == "start@onward.example.com"
+    assert letter["From"] == "Onward <start@onward.example.com>"
     assert letter["To"] == ADDRESS
     assert "Onward" in letter["Subject"]
     assert letter["Message-ID"].endswith("@onward.example.com>")
@@ -436,7 +436,7 @@ def test_a_letter_is_not_sent_when_the_save_around_it_is_rolled_back(
     with mailing.app_context():
         session_id = begin()
         with contextlib.suppress(RuntimeError), transaction():
-            store.lock(session_id, now(), [])
+            store.lock(by(session_id), now(), [])
             mail.send(session_id, ADDRESS, "Subject", "Body")
             raise RuntimeError("no")
         assert db.session.scalar(select(func.count()).select_from(Letter)) == 0

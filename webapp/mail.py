@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Mapping
 from datetime import datetime
 from email.message import EmailMessage
+from email.utils import formataddr
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -101,7 +102,7 @@ class MailTask:
         config = settings()
         server = urlsplit(config.smtp_url)
         message = EmailMessage()
-        message["From"] = config.mail_from
+        message["From"] = formataddr((config.app_name, config.mail_from))
         message["To"] = given["recipient"]
         message["Subject"] = given["subject"]
         # The same id for a second try: a mail server may drop it then.

@@ -13,19 +13,28 @@ from urllib.parse import urljoin
 
 import idna
 
+from webapp.site.marked import N_
+
 MAX_LENGTH = 500
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 SENTENCES = {
-    "empty": "Enter the address of a website.",
-    "too_long": "This address is longer than {limit} characters.",
-    "control_characters": "This address contains invisible control characters.",
-    "bad_scheme": "Only addresses that start with http:// or https:// can be read.",
-    "credentials": "Leave the user name and password out of the address.",
-    "no_host": "This address names no website.",
-    "bad_host": "This is not a valid website name.",
-    "no_dot": "A website name has a dot in it, like example.com.",
-    "bad_port": "The port in this address is not a number from 1 to 65535.",
+    "empty": N_("Enter the address of a website."),
+    "too_long": N_(
+        "This address is longer than {limit} characters. Enter the address of the first page."
+    ),
+    "control_characters": N_(
+        "This address contains invisible control characters. Type it in place of pasting it."
+    ),
+    "bad_scheme": N_("Only addresses that start with http:// or https:// can be read."),
+    "credentials": N_("Leave the user name and password out of the address."),
+    "no_host": N_("This address names no website. Write it like example.com."),
+    "bad_host": N_("This is not a valid website name. Write it like example.com."),
+    "no_dot": N_("A website name has a dot in it, like example.com."),
+    "bad_port": N_(
+        "The port in this address is not a number from 1 to 65535. Most sites need none: leave out "
+        "the colon and what follows it."
+    ),
 }
 
 

@@ -2,18 +2,34 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from webapp.site import address, language, profile, prose, style
 from webapp.site.crawl import Crawl, Limits, ReadPage, Report, crawl, keep
 from webapp.site.fetch import FetchPolicy, Turn, any_time
 from webapp.site.methods import rests_on
+from webapp.site.sample import analyse_text, clean
 from webapp.site.text import PageText
 from webapp.site.vocabulary import LANGUAGES
 
+__all__ = ["analyse", "analyse_text", "clean", "page_facts", "summarise", "without_furniture"]
+
 MOST_CHARACTERS = 600_000
 """So much text is measured, some 100,000 words; more would say the same and take longer."""
+
+MOST_CHARACTERS_SO_FAR = 60_000
+"""And so much while pages are still being read: it is measured anew about once a second."""
+
+PART_MEASURES = (
+    "word_count", "sentence_count", "average_sentence_length", "sentence_length_spread",
+    "readability_score", "readability_formula", "readability_band", "long_word_share",
+    "contraction_share", "first_person_share", "second_person_share", "question_share",
+    "exclamation_share",
+)  # fmt: skip
+
+SoFar = Callable[[Callable[[], dict[str, Any]]], None]
+"""Called with a function that measures what is read until now, for whoever wants to know."""
 
 FURNITURE_PAGES = 3
 """What stands on so many pages is furniture, however long it is."""
@@ -24,6 +40,7 @@ def analyse(
     policy: FetchPolicy,
     report: Report | None = None,
     *,
+    so_far: SoFar | None = None,
     limits: Limits | None = None,
     turn: Turn = any_time,
     kept: Mapping[str, Any] | None = None,
@@ -32,30 +49,37 @@ def analyse(
     """Read the site at `url` and return its analysis, JSON-serialisable.
 
     Keys: `website_url`, `language`, `pages_read`, `measures`, all that `profile.derive` gives,
-    `crawl_result`, and `page_cache`: what to hand in as `kept` the next time. Raises AddressError
-    and FetchError, whose sentences are for the user.
+    `crawl_result`, and `page_cache`: what to hand in as `kept` the next time. `so_far` gets, with
+    each page, a function that measures those read until then. Raises AddressError and FetchError,
+    whose sentences are for the user.
     """
     url = address.normalise(url, policy.allow)
-    crawled = crawl(url, policy, limits, report=report, turn=turn, kept=kept)
+
+    def watch(read: Sequence[ReadPage]) -> None:
+        if so_far:
+            so_far(lambda: known_so_far(url, read))
+
+    crawled = crawl(url, policy, limits, report=report, watch=watch, turn=turn, kept=kept)
     found = summarise(url, crawled.pages, brand=brand, crawled=crawled)
     return clean(found | {"page_cache": keep(crawled)})
 
 
-def analyse_text(text: str) -> dict[str, Any]:
-    """Analyse a sample of text that no page stands behind: what a page would tell is None."""
-    paragraphs = [text]
-    code = language.detect(None, paragraphs)
-    measures = style.measure(paragraphs, code)
-    found = {
-        "website_url": None,
-        "language": code,
-        "pages_read": 0,
-        "measures": measures,
-        **profile.derive(measures, {}),
-        "seo_audit": None,
-        "crawl_result": None,
-    }
-    return clean(found)
+def known_so_far(url: str, read: Sequence[ReadPage]) -> dict[str, Any]:
+    """The short list of an analysis of the pages read until now: `pages_read`, the `PART_MEASURES`
+    among `measures`, `writing_style.tone`, and `pages` (url, title). Empty where there is so much
+    text that it is measured once, at the end."""
+    if sum(len(one) for page in read for one in page.text.paragraphs) > MOST_CHARACTERS_SO_FAR:
+        return {}
+    found = summarise(url, read, brand=False)
+    pages = found["crawl_result"]["pages"]
+    return clean(
+        {
+            "pages_read": found["pages_read"],
+            "measures": {name: found["measures"].get(name) for name in PART_MEASURES},
+            "writing_style": {"tone": found["writing_style"]["tone"]},
+            "pages": [{"url": page["url"], "title": page["title"]} for page in pages],
+        }
+    )
 
 
 def summarise(
@@ -149,20 +173,6 @@ def page_facts(text: PageText) -> dict[str, Any]:
         "colours": list(text.colours),
         "paragraphs": list(text.paragraphs),
     }
-
-
-_UNFIT = re.compile("[\x00\ud800-\udfff]")
-
-
-def clean(value: Any) -> Any:
-    """The same without the characters that no JSON column takes."""
-    if isinstance(value, str):
-        return _UNFIT.sub("", value)
-    if isinstance(value, dict):
-        return {clean(key): clean(part) for key, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [clean(part) for part in value]
-    return value
 
 
 def _main_language(texts: Sequence[PageText], codes: Sequence[str | None]) -> str | None:

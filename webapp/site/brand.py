@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from webapp.site import prose
+from webapp.site.marked import N_
 from webapp.site.vocabulary import LANGUAGES
 
 LONGEST_QUOTE = 240
@@ -88,17 +89,21 @@ CLAIMS = {
 """Language -> what a sentence claims that could be checked, or is meant to impress."""
 
 TRUST = {
-    "privacy policy": r"privacy|privacidad|datenschutz|confidentialité|privacidade",
-    "contact": r"contact|contacto|kontakt|contato|contatti",
-    "about": r"\babout\b|\bsobre\b|über uns|à propos|chi siamo|quem somos|acerca de|quiénes somos",
-    "imprint or terms": r"imprint|impressum|\bterms\b|mentions légales|aviso legal|termos|termini",
-    "testimonials": (
+    N_("privacy policy"): r"privacy|privacidad|datenschutz|confidentialité|privacidade",
+    N_("contact"): r"contact|contacto|kontakt|contato|contatti",
+    N_(
+        "about"
+    ): r"\babout\b|\bsobre\b|über uns|à propos|chi siamo|quem somos|acerca de|quiénes somos",
+    N_(
+        "imprint or terms"
+    ): r"imprint|impressum|\bterms\b|mentions légales|aviso legal|termos|termini",
+    N_("testimonials"): (
         r"testimonial|\breviews?\b|case stud|bewertungen|kundenstimmen|opiniones|avis clients"
         r"|depoimentos|recensioni"
     ),
-    "certificates or awards": r"certificat|zertifi|\bawards?\b|\biso \d|auszeichnung|premios",
-    "press": r"\bpress\b|in the media|\bpresse\b|prensa|rassegna stampa|imprensa",
-    "references": r"our (?:clients|customers)|references|referenzen|unsere kunden|nos clients",
+    N_("certificates or awards"): r"certificat|zertifi|\bawards?\b|\biso \d|auszeichnung|premios",
+    N_("press"): r"\bpress\b|in the media|\bpresse\b|prensa|rassegna stampa|imprensa",
+    N_("references"): r"our (?:clients|customers)|references|referenzen|unsere kunden|nos clients",
 }
 """Sign of trust -> what links and headings say where it is found."""
 

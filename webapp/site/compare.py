@@ -3,44 +3,68 @@
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from webapp.site.marked import N_, NN_
 from webapp.site.vocabulary import LANGUAGES
 
-SENTENCES = {
-    "sentences_shorter": "They write {difference} words shorter.",
-    "sentences_longer": "They write {difference} words longer.",
-    "sentences_alike": "Their sentences are about as long as yours.",
-    "easier": "They are easier to read, by {difference} points of 100.",
-    "harder": "They are harder to read, by {difference} points of 100.",
-    "as_easy": "They are about as easy to read as you.",
-    "paragraphs_shorter": "Their paragraphs are {difference} words shorter.",
-    "paragraphs_longer": "Their paragraphs are {difference} words longer.",
-    "paragraphs_alike": "Their paragraphs are about as long as yours.",
-    "words_richer": "They vary their words more.",
-    "words_plainer": "They repeat their words more.",
-    "words_alike": "They vary their words about as much as you.",
-    "long_words_more": "They use more long words: {theirs} % of all, yours are {own} %.",
-    "long_words_fewer": "They use fewer long words: {theirs} % of all, yours are {own} %.",
-    "long_words_alike": "They use about as many long words as you.",
-    "reader_more": "They speak to the reader more often: {theirs} % of words, yours are {own} %.",
-    "reader_less": "They speak to the reader less often: {theirs} % of words, yours are {own} %.",
-    "reader_alike": "They speak to the reader about as often as you.",
-    "self_more": "They speak of themselves more often: {theirs} % of words, yours are {own} %.",
-    "self_less": "They speak of themselves less often: {theirs} % of words, yours are {own} %.",
-    "self_alike": "They speak of themselves about as often as you.",
-    "questions_more": "They ask more questions: {theirs} % of sentences, yours are {own} %.",
-    "questions_fewer": "They ask fewer questions: {theirs} % of sentences, yours are {own} %.",
-    "questions_alike": "They ask about as many questions as you.",
-    "exclamations_more": "They exclaim more often: {theirs} % of sentences, yours are {own} %.",
-    "exclamations_fewer": "They exclaim less often: {theirs} % of sentences, yours are {own} %.",
-    "exclamations_alike": "They exclaim about as often as you.",
-    "passive_more": "They use the passive more: {theirs} % of sentences, yours are {own} %.",
-    "passive_less": "They use the passive less: {theirs} % of sentences, yours are {own} %.",
-    "passive_alike": "They use the passive about as much as you.",
-    "hedges_more": "They soften more: {theirs} % of sentences, yours are {own} %.",
-    "hedges_less": "They soften less: {theirs} % of sentences, yours are {own} %.",
-    "hedges_alike": "They soften about as much as you.",
+SENTENCES: dict[str, str | tuple[str, str]] = {
+    "sentences_shorter": NN_(
+        "Their sentences are {difference} word shorter.", "Their sentences are {difference} words shorter."
+    ),
+    "sentences_longer": NN_(
+        "Their sentences are {difference} word longer.", "Their sentences are {difference} words longer."
+    ),
+    "sentences_alike": N_("Their sentences are about as long as yours."),
+    "easier": NN_(
+        "They are easier to read, by {difference} point of 100.",
+        "They are easier to read, by {difference} points of 100.",
+    ),
+    "harder": NN_(
+        "They are harder to read, by {difference} point of 100.",
+        "They are harder to read, by {difference} points of 100.",
+    ),
+    "as_easy": N_("They are about as easy to read as you."),
+    "paragraphs_shorter": NN_(
+        "Their paragraphs are {difference} word shorter.",
+        "Their paragraphs are {difference} words shorter.",
+    ),
+    "paragraphs_longer": NN_(
+        "Their paragraphs are {difference} word longer.",
+        "Their paragraphs are {difference} words longer.",
+    ),
+    "paragraphs_alike": N_("Their paragraphs are about as long as yours."),
+    "words_richer": N_("They vary their words more."),
+    "words_plainer": N_("They repeat their words more."),
+    "words_alike": N_("They vary their words about as much as you."),
+    "long_words_more": N_("They use more long words: {theirs} % of all, yours are {own} %."),
+    "long_words_fewer": N_("They use fewer long words: {theirs} % of all, yours are {own} %."),
+    "long_words_alike": N_("They use about as many long words as you."),
+    "reader_more": N_(
+        "They speak to the reader more often: {theirs} % of words, yours are {own} %."
+    ),
+    "reader_less": N_(
+        "They speak to the reader less often: {theirs} % of words, yours are {own} %."
+    ),
+    "reader_alike": N_("They speak to the reader about as often as you."),
+    "self_more": N_("They speak of themselves more often: {theirs} % of words, yours are {own} %."),
+    "self_less": N_("They speak of themselves less often: {theirs} % of words, yours are {own} %."),
+    "self_alike": N_("They speak of themselves about as often as you."),
+    "questions_more": N_("They ask more questions: {theirs} % of sentences, yours are {own} %."),
+    "questions_fewer": N_("They ask fewer questions: {theirs} % of sentences, yours are {own} %."),
+    "questions_alike": N_("They ask about as many questions as you."),
+    "exclamations_more": N_("They exclaim more often: {theirs} % of sentences, yours are {own} %."),
+    "exclamations_fewer": N_(
+        "They exclaim less often: {theirs} % of sentences, yours are {own} %."
+    ),
+    "exclamations_alike": N_("They exclaim about as often as you."),
+    "passive_more": N_("They use the passive more: {theirs} % of sentences, yours are {own} %."),
+    "passive_less": N_("They use the passive less: {theirs} % of sentences, yours are {own} %."),
+    "passive_alike": N_("They use the passive about as much as you."),
+    "hedges_more": N_("They soften more: {theirs} % of sentences, yours are {own} %."),
+    "hedges_less": N_("They soften less: {theirs} % of sentences, yours are {own} %."),
+    "hedges_alike": N_("They soften about as much as you."),
 }
-"""Code -> the sentence, with the values that it is filled with."""
+"""Code -> the sentence, with the values that it is filled with; where it depends on `difference`,
+its form for one and the one for more."""
 
 
 class _Rule(NamedTuple):
@@ -156,10 +180,17 @@ def compare(
                 "theirs": others,
                 "code": code,
                 "values": values,
-                "sentence": SENTENCES[code].format(**values),
+                "sentence": _english(code, values),
             }
         )
     return rows
+
+
+def _english(code: str, values: Mapping[str, str]) -> str:
+    text = SENTENCES[code]
+    if isinstance(text, tuple):
+        text = text[0] if values["difference"] == "1" else text[1]
+    return text.format(**values)
 
 
 def _number(measures: Mapping[str, Any], name: str) -> float | None:

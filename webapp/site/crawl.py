@@ -8,7 +8,7 @@ at a time, nothing twice. A page that was read before is asked for only if it ha
 import heapq
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, NamedTuple
 
@@ -20,6 +20,8 @@ from webapp.site.text import Heading, Link, PageText, read_page
 
 Report = Callable[[int, int], None]
 """Called with the pages read so far and the pages that will be read as far as is known."""
+Watch = Callable[[Sequence["ReadPage"]], None]
+"""Called with the pages read so far whenever one more is read."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ def crawl(
     limits: Limits | None = None,
     *,
     report: Report | None = None,
+    watch: Watch | None = None,
     turn: Turn = any_time,
     kept: Mapping[str, Any] | None = None,
 ) -> Crawl:
@@ -80,7 +83,7 @@ def crawl(
     `kept`: what `keep` returned of an earlier reading. Raises FetchError when the named page
     cannot be read; what goes wrong after it costs pages, never the result.
     """
-    return _Visit(url, policy, limits or Limits(), report, turn, kept or {}).run()
+    return _Visit(url, policy, limits or Limits(), report, watch, turn, kept or {}).run()
 
 
 def keep(crawled: Crawl) -> dict[str, Any]:
@@ -159,12 +162,13 @@ class _Visit:
         policy: FetchPolicy,
         limits: Limits,
         report: Report | None,
+        watch: Watch | None,
         turn: Turn,
         kept: Mapping[str, Any],
     ) -> None:
         self.url, self.policy, self.limits = url, policy, limits
         self.turn, self.kept = turn, kept
-        self._report = report
+        self._report, self._watch = report, watch
         self.agent = policy.user_agent.partition("/")[0].strip() or "Onward"
         self.end = time.monotonic() + limits.seconds
         self.next_request = 0.0
@@ -287,6 +291,8 @@ class _Visit:
         copy = any(_is_copy(read.text, other.text) for other in self.result.pages)
         if not copy:
             self.result.pages.append(read)
+            if self._watch:
+                self._watch(self.result.pages)
         if "nofollow" not in (read.text.robots or "").lower():
             self.offer(
                 (link.url, link.text)

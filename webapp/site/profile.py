@@ -7,10 +7,11 @@ place so that they can be argued with.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from webapp.site.brand import read_brand
+from webapp.site.marked import N_
 from webapp.site.style import ENOUGH_WORDS
 from webapp.site.vocabulary import LANGUAGES
 
@@ -85,103 +86,126 @@ EXPERTISE = {
     "very complex": "expert",
 }
 SCHOOLING = {
-    "simple": "comfortable from about the 6th school year on",
-    "moderate": "comfortable from about the 8th school year on",
-    "complex": "comfortable at the end of secondary school and after",
-    "very complex": "comfortable for university graduates",
+    "simple": N_("comfortable from about the 6th school year on"),
+    "moderate": N_("comfortable from about the 8th school year on"),
+    "complex": N_("comfortable at the end of secondary school and after"),
+    "very complex": N_("comfortable for university graduates"),
 }
 
 LANGUAGE_NAMES = {
-    "en": "English",
-    "es": "Spanish",
-    "de": "German",
-    "fr": "French",
-    "pt": "Portuguese",
-    "it": "Italian",
+    "en": N_("English"),
+    "es": N_("Spanish"),
+    "de": N_("German"),
+    "fr": N_("French"),
+    "pt": N_("Portuguese"),
+    "it": N_("Italian"),
 }
 
+READERS, READERS_OF_ANY = N_("readers of {language}"), N_("readers")
+ADDRESSED = (N_("spoken to directly all along"), N_("spoken to directly now and then"))
+
 ADVICE = {
-    "keep_tone": "Keep the {tone} tone: it is how your pages already sound.",
-    "keep_formal": "Stay formal: no contractions, few exclamations.",
-    "keep_informal": "Stay informal: your readers are used to being talked to.",
-    "keep_neutral": "Stay between formal and informal, as you do now.",
-    "keep_contractions": "Use contractions as you do now ({percent} % of your words).",
-    "sentence_length": "Keep sentences near {mean} words; yours vary from {shortest} to {longest}.",
-    "split_long": "Split sentences of more than {limit} words; your longest has {longest}.",
-    "shorten": "Aim below {limit} words a sentence on average; yours have {mean}.",
-    "vary": "Vary your sentences more: most of yours have nearly the same length.",
-    "keep_rhythm": "Keep mixing short and long sentences: the change carries the reader.",
-    "paragraphs": "Keep paragraphs near {mean} words.",
-    "split_paragraphs": "Split paragraphs: {mean} words each are many on a small screen.",
-    "headings": "Set a heading every few paragraphs; {count} were found.",
-    "telling_words": "Come back to the words that are yours: {words}.",
-    "plainer_words": "Prefer shorter words: {percent} % of yours have more than six letters.",
-    "keep_words": "Keep your vocabulary at this level ({level}).",
-    "repeat_less": "Vary your words more: many come back within a few sentences.",
-    "ask": "Ask the reader a question now and then; yours hardly do.",
-    "keep_asking": "Keep asking questions ({percent} % of your sentences do).",
-    "address": "Address the reader as “you” more often; it is {percent} % of your words now.",
-    "keep_addressing": "Keep addressing the reader directly.",
-    "call": "End with what the reader can do next.",
-    "keep_call": "Keep telling the reader what to do next (“{call}”).",
-    "audience": "Write for {audience}.",
-    "explain": "Explain terms on first use: your text asks much of its readers.",
-    "keep_level": "Keep the reading level ({band}): it fits a wide audience.",
-    "title": "Give each page a title of 15 to 65 characters that says what it is about.",
-    "description": "Describe each page in one or two sentences of 50 to 160 characters.",
-    "one_h1": "Give each page exactly one main heading.",
-    "words_in_headings": "Use your telling words in headings: {words}.",
-    "exclamations": "Exclamation marks in every tenth sentence: they wear off.",
-    "passive": "The passive in about {percent} % of sentences: say who acts.",
-    "transitions": "Join thoughts with the phrases that you use: {phrases}.",
-    "add_transitions": "Join thoughts with a linking phrase where one follows from another.",
-    "hedge_less": "Soften less: {percent} % of your sentences hold a word like “perhaps”.",
-    "prove": "Prove what you assert: {percent} % of your sentences hold a word like “always”.",
-    "keep_figures": "Keep giving figures: {percent} % of your words are numbers.",
-    "no_slang": "Slang and exclamation marks do not fit this tone.",
-    "no_jargon": "Jargon without an explanation.",
-    "no_long": "Sentences of more than {limit} words.",
-    "no_walls": "Paragraphs of more than {limit} words.",
+    "keep_tone": N_("Keep the {tone} tone: it is how your pages already sound."),
+    "keep_formal": N_("Stay formal: no contractions, few exclamations."),
+    "keep_informal": N_("Stay informal: your readers are used to being talked to."),
+    "keep_neutral": N_("Stay between formal and informal, as you do now."),
+    "keep_contractions": N_("Use contractions as you do now ({percent}% of your words)."),
+    "sentence_length": N_(
+        "Keep sentences near {mean} words; yours vary from {shortest} to {longest}."
+    ),
+    "split_long": N_("Split sentences of more than {limit} words; your longest has {longest}."),
+    "shorten": N_("Aim below {limit} words a sentence on average; yours have {mean}."),
+    "vary": N_("Vary your sentences more: most of yours have nearly the same length."),
+    "keep_rhythm": N_("Keep mixing short and long sentences: the change carries the reader."),
+    "paragraphs": N_("Keep paragraphs near {mean} words."),
+    "split_paragraphs": N_("Split paragraphs: {mean} words each are many on a small screen."),
+    "headings": N_("Set a heading every few paragraphs; {count} were found."),
+    "telling_words": N_("Come back to the words that are yours: {words}."),
+    "plainer_words": N_("Prefer shorter words: {percent}% of yours have more than six letters."),
+    "keep_words": N_("Keep your vocabulary at this level ({level})."),
+    "repeat_less": N_("Vary your words more: many come back within a few sentences."),
+    "ask": N_("Ask the reader a question now and then; yours hardly do."),
+    "keep_asking": N_("Keep asking questions ({percent}% of your sentences do)."),
+    "address": N_("Address the reader as “you” more often; it is {percent}% of your words now."),
+    "keep_addressing": N_("Keep addressing the reader directly."),
+    "call": N_("End with what the reader can do next."),
+    "keep_call": N_("Keep telling the reader what to do next (“{call}”)."),
+    "audience": N_("Write for {audience}."),
+    "explain": N_("Explain terms on first use: your text asks much of its readers."),
+    "keep_level": N_("Keep the reading level ({band}): it fits a wide audience."),
+    "title": N_("Give each page a title of 15 to 65 characters that says what it is about."),
+    "description": N_("Describe each page in one or two sentences of 50 to 160 characters."),
+    "one_h1": N_("Give each page exactly one main heading."),
+    "words_in_headings": N_("Use your telling words in headings: {words}."),
+    "exclamations": N_("Exclamation marks in every tenth sentence: they wear off."),
+    "passive": N_("The passive in about {percent}% of sentences: say who acts."),
+    "transitions": N_("Join thoughts with the phrases that you use: {phrases}."),
+    "add_transitions": N_("Join thoughts with a linking phrase where one follows from another."),
+    "hedge_less": N_("Soften less: {percent}% of your sentences hold a word like “perhaps”."),
+    "prove": N_("Prove what you assert: {percent}% of your sentences hold a word like “always”."),
+    "keep_figures": N_("Keep giving figures: {percent}% of your words are numbers."),
+    "no_slang": N_("Slang and exclamation marks do not fit this tone."),
+    "no_jargon": N_("Jargon without an explanation."),
+    "no_long": N_("Sentences of more than {limit} words."),
+    "no_walls": N_("Paragraphs of more than {limit} words."),
 }
 
 SEO_ADVICE = {
-    "title": ("The page has no title, or one that is very short or long.", ADVICE["title"]),
-    "description": ("The page has no description of a useful length.", ADVICE["description"]),
-    "h1": ("The page does not have exactly one main heading.", ADVICE["one_h1"]),
+    "title": (N_("The page has no title, or one that is very short or long."), ADVICE["title"]),
+    "description": (N_("The page has no description of a useful length."), ADVICE["description"]),
+    "h1": (N_("The page does not have exactly one main heading."), ADVICE["one_h1"]),
     "language": (
-        "The page does not say in which language it is written.",
-        "Name the language of the page (<html lang=…>).",
+        N_("The page does not say in which language it is written."),
+        N_("Name the language of the page (<html lang=…>)."),
     ),
     "language_match": (
-        "The page says that it is written in another language than it is.",
-        "Name the language that the text is written in (<html lang=…>).",
+        N_("The page says that it is written in another language than it is."),
+        N_("Name the language that the text is written in (<html lang=…>)."),
     ),
     "different_titles": (
-        "Several pages have the same title.",
-        "Give each page a title of its own.",
+        N_("Several pages have the same title."),
+        N_("Give each page a title of its own."),
     ),
     "canonical": (
-        "The page names no canonical address.",
-        "Add a canonical link, so that copies of the page count as one.",
+        N_("The page names no canonical address."),
+        N_("Add a canonical link, so that copies of the page count as one."),
     ),
     "social_preview": (
-        "There is no preview for social networks.",
-        "Add Open Graph properties: og:title, og:description, og:image.",
+        N_("There is no preview for social networks."),
+        N_("Add Open Graph properties: og:title, og:description, og:image."),
     ),
     "alt_texts": (
-        "Some pictures have no alternative text.",
-        "Describe each picture in its alt text; leave it empty for decoration.",
+        N_("Some pictures have no alternative text."),
+        N_("Describe each picture in its alt text; leave it empty for decoration."),
     ),
     "subheadings": (
-        "The text is long and has no subheadings.",
-        "Divide the text with subheadings.",
+        N_("The text is long and has no subheadings."),
+        N_("Divide the text with subheadings."),
     ),
-    "https": ("The page is not served over HTTPS.", "Serve the site over HTTPS."),
+    "https": (N_("The page is not served over HTTPS."), N_("Serve the site over HTTPS.")),
     "indexing": (
-        "The page asks search engines to leave it out.",
-        "Remove “noindex” if the page should be found.",
+        N_("The page asks search engines to leave it out."),
+        N_("Remove “noindex” if the page should be found."),
     ),
 }
+
+
+WARNINGS = {
+    "no_spaces": N_(
+        "The language of this page is written without spaces between words; "
+        "its style cannot be measured yet."
+    ),
+    "no_text": N_("No running text was found on this page, so its style could not be measured."),
+    "too_little": N_(
+        "Only {count} words of running text were found: not enough to measure a style. "
+        "It takes {enough}."
+    ),
+    "language": N_(
+        "The language of this page is not one of those that are measured fully: "
+        "readability and word choice are left out."
+    ),
+}
+"""What keeps an analysis from being whole, for the user."""
 
 
 def derive(
@@ -498,7 +522,7 @@ def _audience(
     measures: Mapping[str, Any], style: Mapping[str, Any], notes: _Notes
 ) -> dict[str, Any]:
     language = LANGUAGE_NAMES.get(measures.get("language") or "")
-    readers = f"readers of {language}" if language else "readers"
+    readers = READERS.format(language=language) if language else READERS_OF_ANY
     topics = _top(measures, 3)
     notes.add(
         "target_audience.demographics",
@@ -521,8 +545,32 @@ def _addressed(measures: Mapping[str, Any]) -> str:
     if you is None:
         return ""
     if you >= MUCH_YOU:
-        return "; spoken to directly all along"
-    return "; spoken to directly now and then" if you >= SOME_YOU else ""
+        return f"; {ADDRESSED[0]}"
+    return f"; {ADDRESSED[1]}" if you >= SOME_YOU else ""
+
+
+def audience_in_words(demographics: str, translate: Callable[[str], str]) -> str:
+    """Stored `demographics` in another language; what was not made by this module stays."""
+    readers, _comma, rest = demographics.partition(", ")
+    schooling, _mark, addressed = rest.partition("; ")
+    language = next(
+        (n for n in LANGUAGE_NAMES.values() if READERS.format(language=n) == readers), ""
+    )
+    known = language or readers == READERS_OF_ANY
+    if not known or schooling not in SCHOOLING.values() or addressed not in ("", *ADDRESSED):
+        return demographics
+    if language:
+        readers = translate(READERS).format(language=translate(language))
+    else:
+        readers = translate(READERS_OF_ANY)
+    said = translate(N_("{readers}, {schooling}")).format(
+        readers=readers, schooling=translate(schooling)
+    )
+    if not addressed:
+        return said
+    return translate(N_("{audience}; {addressed}")).format(
+        audience=said, addressed=translate(addressed)
+    )
 
 
 # --- kind of content -------------------------------------------------------------------------
@@ -800,20 +848,8 @@ def _seo(facts: Mapping[str, Any], measures: Mapping[str, Any]) -> dict[str, Any
 def _warning(measures: Mapping[str, Any]) -> str | None:
     count = measures.get("word_count")
     if count is None:
-        return (
-            "The language of this page is written without spaces between words; "
-            "its style cannot be measured yet."
-        )
+        return WARNINGS["no_spaces"]
     if not measures.get("enough_text"):
-        if not count:
-            return "No running text was found on this page, so its style could not be measured."
-        return (
-            f"Only {count} words of running text were found: not enough to measure a style. "
-            f"It takes {ENOUGH_WORDS}."
-        )
-    if measures.get("language") not in LANGUAGES:
-        return (
-            "The language of this page is not one of those that are measured fully: "
-            "readability and word choice are left out."
-        )
-    return None
+        said = WARNINGS["too_little"] if count else WARNINGS["no_text"]
+        return said.format(count=count, enough=ENOUGH_WORDS)
+    return None if measures.get("language") in LANGUAGES else WARNINGS["language"]

@@ -1,0 +1,280 @@
+"""Which language a request is answered in, and what every page needs to know of it.
+
+`?lang=` decides, then what was chosen before, then `Accept-Language`, then English. The choice is
+kept in a cookie of its own, so that it outlives "Forget this device" and a resume link, and no
+statement is needed to know it. English is what the code is written in; every other language is a
+file below `webapp/translations/`.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+from urllib.parse import urlencode
+
+from babel import Locale, dates, numbers
+from babel.support import NullTranslations
+from flask import Flask, Response, g, has_request_context, request
+from flask_babel import Domain, force_locale, get_locale
+from flask_babel import gettext as _
+from markupsafe import Markup
+from wtforms import i18n
+
+from webapp import catalogues
+from webapp.config import Settings
+from webapp.extensions import babel
+from webapp.security import cookie_name
+from webapp.site.marked import N_, NN_
+
+DEFAULT = "en"
+COOKIE = "language"
+KEPT_SECONDS = 400 * 24 * 3600
+"""How long a choice is kept: the most that browsers grant."""
+
+_DATES = {"en": "en_GB"}
+"""Where dates are written otherwise than the language's code alone would have them: the English of
+the texts is British."""
+
+
+@cache
+def known() -> dict[str, Locale]:
+    """Code -> locale of every language, English first, then by their own names."""
+    others = {code: Locale.parse(code) for code in catalogues.codes()}
+    ordered = sorted(others, key=lambda code: str(others[code].get_display_name(others[code])))
+    return {DEFAULT: Locale.parse(DEFAULT)} | {code: others[code] for code in ordered}
+
+
+def tag(code: str) -> str:
+    """A code as HTML and HTTP write it: `pt_BR` -> `pt-BR`."""
+    return code.replace("_", "-")
+
+
+def name_of(code: str) -> str:
+    """A language's name in itself, as it stands in a list: `Español`."""
+    locale = known()[code]
+    name = str(locale.get_display_name(locale))
+    return name[:1].upper() + name[1:]
+
+
+@cache
+def _tags() -> dict[str, str]:
+    return {tag(code).lower(): code for code in known()}
+
+
+def find(language: str | None) -> str | None:
+    """The code for a language tag (`es`, `es-MX`, `de_AT`), None for a language that is not ours.
+
+    Looks up as RFC 4647 does: what a tag says beyond the language is left out until one fits.
+    """
+    parts = (language or "")[:35].strip().lower().replace("_", "-").split("-")
+    while parts:
+        code = _tags().get("-".join(parts))
+        if code:
+            return code
+        parts.pop()
+    return None
+
+
+def chosen() -> str:
+    """The code of the language of this request; English outside of one."""
+    try:  # asked for at every text of a page, so the usual way is the short one
+        return str(g.language)
+    except (AttributeError, RuntimeError):
+        if not has_request_context():
+            return DEFAULT
+        g.language = asked_for() or find(_kept()) or _accepted() or DEFAULT
+        return str(g.language)
+
+
+def asked_for() -> str | None:
+    """The code that `?lang=` names; a name that is not known counts as none."""
+    return find(request.args.get("lang"))
+
+
+def _accepted() -> str | None:
+    """The first that the browser's user prefers. One that speaks Mexican Spanish, then English,
+    reads Spanish: exact matches don't come first."""
+    wanted = (find(language) for language, quality in request.accept_languages if quality > 0)
+    return next(filter(None, wanted), None)
+
+
+@contextmanager
+def before() -> Iterator[None]:
+    """The language that was the one before this request's `?lang=` chose another."""
+    if not has_request_context() or asked_for() is None:
+        yield
+        return
+    g.language = find(_kept()) or _accepted() or DEFAULT
+    try:
+        with force_locale(g.language):
+            yield
+    finally:
+        g.language = asked_for()
+
+
+def choices() -> list[dict[str, Any]]:
+    """The languages as the switch lists them: `code`, `tag`, `name` in itself, `current`, and
+    `query`, the address of this very page in that language, relative to it."""
+    rest = [(name, value) for name, value in request.args.items(multi=True) if name != "lang"]
+    return [
+        {
+            "code": code,
+            "tag": tag(code),
+            "name": name_of(code),
+            "current": code == chosen(),
+            "query": "?" + urlencode([*rest, ("lang", code)]),
+        }
+        for code in known()
+    ]
+
+
+def listed(words: Iterable[object]) -> str:
+    """Words of ours one after the other, as the language separates them."""
+    # Translators: what stands between the items of a list.
+    return str(_(", ")).join(map(str, words))
+
+
+class Catalogues(Domain):
+    """Flask-Babel's source of translations: our files, each compiled when it is first needed."""
+
+    def get_translations(self) -> NullTranslations:
+        """Those of the request's language; English needs none."""
+        locale = get_locale()
+        return _translations(_code(locale.language, locale.territory)) if locale else _ENGLISH
+
+
+_ENGLISH = NullTranslations()
+
+
+@cache
+def _translations(code: str) -> NullTranslations:
+    return catalogues.load(code) if code in known() and code != DEFAULT else _ENGLISH
+
+
+@cache
+def _code(language: str, territory: str | None) -> str:
+    return f"{language}_{territory}" if territory else language
+
+
+WTFORMS_LACKS = (
+    N_("Date must be at least %(min)s."),
+    N_("Date must be at most %(max)s."),
+    N_("Date must be between %(min)s and %(max)s."),
+    N_("This field cannot be edited."),
+    N_("This field is disabled and cannot have a value."),
+    N_("Choices cannot be None."),
+    N_("Not a valid time value."),
+    N_("Not a valid week value."),
+    NN_(
+        "Field must be at least %(min)d character long.",
+        "Field must be at least %(min)d characters long.",
+    ),
+    NN_(
+        "Field cannot be longer than %(max)d character.",
+        "Field cannot be longer than %(max)d characters.",
+    ),
+    NN_(
+        "Field must be exactly %(max)d character long.",
+        "Field must be exactly %(max)d characters long.",
+    ),
+    NN_(
+        "'%(value)s' is not a valid choice for this field.",
+        "'%(value)s' are not valid choices for this field.",
+    ),
+)
+"""Sentences of WTForms that it does not bring along in one of our languages."""
+
+
+class FormTranslations:
+    """WTForms' own sentences: from our files, else from the ones that WTForms brings along."""
+
+    def gettext(self, string: str) -> str:
+        """A sentence in the request's language."""
+        ours = str(_translations(chosen()).ugettext(string))
+        return ours if ours != string else str(_wtforms(chosen()).gettext(string))
+
+    def ngettext(self, singular: str, plural: str, n: int) -> str:
+        """A sentence with a number, in the form that the number asks for."""
+        ours = str(_translations(chosen()).ungettext(singular, plural, n))
+        if ours not in (singular, plural):
+            return ours
+        return str(_wtforms(chosen()).ngettext(singular, plural, n))
+
+
+@cache
+def _wtforms(code: str) -> Any:
+    return i18n.get_translations([code, "en"])
+
+
+def written(moment: datetime) -> Markup:
+    """`<time>` for people, in UTC and saying so: `20 November 2026, 10:42 UTC`."""
+    moment = moment.astimezone(UTC)
+    code = chosen()
+    locale = _DATES.get(code, code)
+    text = _(
+        "%(date)s, %(time)s UTC",
+        date=dates.format_date(moment, "long", locale=locale),
+        time=dates.format_time(moment, "HH:mm", locale=locale),
+    )
+    return Markup('<time datetime="{}">{}</time>').format(f"{moment:%Y-%m-%dT%H:%M:%SZ}", text)
+
+
+def share(part: float) -> str:
+    """A part of 1 in per cent, with one decimal at most, as the language writes it: `8.3%` in
+    English, `8,3 %` in German."""
+    locale = known()[chosen()]
+    pattern = locale.percent_formats[None].pattern.replace("##0", "##0.#", 1)
+    return numbers.format_percent(part, format=pattern, locale=locale)
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Attach Flask-Babel, keep what is chosen, and tell every page and answer its language."""
+    babel.init_app(app, locale_selector=lambda: known()[chosen()])
+    babel.domain_instance = Catalogues()
+    # Flask-Babel's own look up the context and the locale anew for each text: half a millisecond
+    # for a page.
+    app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]
+        gettext=lambda text: _translations(chosen()).gettext(text),
+        ngettext=lambda one, many, n: _translations(chosen()).ngettext(one, many, n),
+        pgettext=lambda context, text: _translations(chosen()).pgettext(context, text),
+        npgettext=lambda context, one, many, n: _translations(chosen()).npgettext(
+            context, one, many, n
+        ),
+        newstyle=True,
+    )
+    app.jinja_env.filters.update(datetime=written, listed=listed, share=share)
+
+    @app.context_processor
+    def language() -> dict[str, Any]:
+        code = chosen()
+        return {
+            "locale": tag(code),
+            "text_direction": known()[code].text_direction,
+            "languages": choices,
+        }
+
+    @app.after_request
+    def tell(response: Response) -> Response:
+        if "language" in g:  # else nothing in it is in any language: a file, a probe
+            response.headers.setdefault("Content-Language", tag(chosen()))
+            response.vary.update(("Accept-Language", "Cookie"))
+        wanted = asked_for() if b"lang=" in request.query_string else None
+        if wanted and wanted != _kept() and not _is_api():
+            response.set_cookie(
+                cookie_name(COOKIE),
+                wanted,
+                max_age=KEPT_SECONDS,
+                secure=settings.behind_tls,
+                httponly=True,
+                samesite="Lax",
+            )
+        return response
+
+
+def _is_api() -> bool:
+    return request.path.startswith("/api/")
+
+
+def _kept() -> str | None:
+    return request.cookies.get(cookie_name(COOKIE))

@@ -12,6 +12,9 @@ TEST_WORKERS ?= 2
 LONG_WORKERS ?= 0
 ARGS ?=
 export HOST PORT WORKERS
+# Where python-dotenv is installed, the flask command would take settings from a .env file that the
+# server does not read.
+export FLASK_SKIP_DOTENV := 1
 
 # Programs of the environment are started as modules: a script's first line cannot hold a path with
 # a space in it, and does not survive a folder that was moved.
@@ -27,6 +30,7 @@ WITH_STARTER := $(shell setpriv --pdeathsig TERM true 2>/dev/null && echo setpri
 SERVE = $(WITH_STARTER) "$(PY)" -m granian --interface wsgi \
 	--host "$(HOST)" --port "$(PORT)" --workers "$(WORKERS)" \
 	--blocking-threads 5 --backlog 1024 --no-ws \
+	--http1-buffer-size 65536 --http1-header-read-timeout 10000 --http2-max-headers-size 65536 \
 	--respawn-failed-workers --respawn-interval 0.5 --workers-kill-timeout 10 \
 	--log-level warning wsgi:app
 
@@ -64,7 +68,9 @@ make run        serve Onward at $(ADDRESS) (HOST, PORT, WORKERS)
 make worker     do the background work that BROKER_URL tells of; as many as wanted, anywhere
 make test       check the code, then all tests but the long ones (ARGS="-k word" for some)
 make test-long  the long tests: crash loops, many languages, other servers
-make lint       ruff, mypy and djlint alone
+make messages   bring the translations up to date with the texts of the code
+make language   add a language: make language LANG=fr
+make lint       ruff, mypy, djlint and bandit alone
 make format     let ruff put the code in shape
 make clean      delete .venv and every cache; instance/ with your data stays
 endef
@@ -107,11 +113,25 @@ lint: install-tests
 	@"$(PY)" -m ruff format --check
 	@"$(PY)" -m mypy webapp
 	@"$(PY)" -m djlint --quiet --lint --ignore H052 templates
+	@"$(PY)" -m bandit --quiet --recursive --configfile pyproject.toml webapp wsgi.py migrations
 
 .PHONY: format
 format: install-tests
 	@"$(PY)" -m ruff check --fix
 	@"$(PY)" -m ruff format
+
+# Every text that is marked, merged into every language's file; new ones are empty there.
+MESSAGES = "$(PY)" -c 'import sys; from webapp.catalogues import main; sys.exit(main(sys.argv[1:]))'
+
+.PHONY: messages
+messages: install
+	@$(MESSAGES)
+
+# LANG is also what a terminal speaks: only the one that was typed after `make` names a language.
+.PHONY: language
+language: install
+	@[ "$(origin LANG)" = "command line" ] || { echo "Name the language by its code: make language LANG=fr" >&2; exit 2; }
+	@$(MESSAGES) "$(LANG)"
 
 .PHONY: clean
 clean:

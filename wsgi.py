@@ -5,7 +5,7 @@ import sys
 import threading
 import time
 
-from webapp import create_app, jobs
+from webapp import create_app, jobs, logs
 from webapp.config import ConfigError
 
 
@@ -16,6 +16,7 @@ def end_with(parent: int) -> None:
     os._exit(1)
 
 
+logs.mask_crashes()
 try:
     app = create_app()
 except ConfigError as fault:

@@ -104,6 +104,16 @@ def no_outside_world() -> Iterator[None]:
     assert not offline.attempts, f"this test turned to the outside world: {offline.attempts}"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_env_file() -> Iterator[None]:
+    """Fail the run if a test wrote to the `.env` file of the project itself."""
+    path = databases.TOP / ".env"
+    before = path.stat().st_mtime_ns if path.exists() else None
+    yield
+    after = path.stat().st_mtime_ns if path.exists() else None
+    assert after == before, f"a test wrote to {path}"
+
+
 @pytest.fixture(scope="session")
 def run_dir(pytestconfig: pytest.Config) -> Path:
     """The folder that the processes of this run share."""

@@ -18,7 +18,7 @@ from sqlalchemy import delete, select, update
 from tests.conftest import MakeApp
 from tests.support.databases import TOP, settings
 from tests.support.site import SiteServer, prose_page
-from tests.wizard.samples import begin, save, together
+from tests.wizard.samples import begin, by, save, together
 from webapp import jobs
 from webapp.extensions import db, transaction
 from webapp.jobs import Claim, Job
@@ -341,7 +341,7 @@ def test_a_claim_lost_while_working_rolls_its_result_back(errand: Errand) -> Non
 
     errand.do, errand.finish = lose, mark  # type: ignore[method-assign]
     jobs.perform(loser)
-    assert store.require(session_id).session.user_id is None
+    assert store.require(by(session_id)).session.user_id is None
     assert [job.worker for job in waiting()] == ["two"]
 
 
@@ -502,7 +502,7 @@ def test_an_analysis_of_a_session_that_was_reset_does_not_come_back(
 
     def reset_it(_handler: Any) -> Any:
         with site_app.app_context():
-            store.reset(session_id)
+            store.reset(by(session_id))
         return prose_page()
 
     site.pages["/"] = reset_it

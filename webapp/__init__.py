@@ -2,25 +2,45 @@
 
 import os
 from collections.abc import Mapping
-from datetime import UTC, datetime
 
 from flask import Flask, redirect, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import get_locale
-from markupsafe import Markup
 from sqlalchemy import event
 
-from webapp import assets, cli, config, errors, extensions, jobs, mail, readings, security, steps
-from webapp.identity import anonymous
-from webapp.operators import cleanup, health
+from webapp import (
+    ai_inputs,
+    appearance,
+    assets,
+    bounds,
+    brand,
+    cli,
+    compress,
+    config,
+    converters,
+    errors,
+    extensions,
+    jobs,
+    languages,
+    limits,
+    logs,
+    mail,
+    openapi,
+    pages,
+    proxies,
+    readings,
+    security,
+    service,
+    steps,
+)
+from webapp.identity import anonymous, users
+from webapp.identity.keys import JwksKeys
+from webapp.operators import cleanup, dashboard, health
 from webapp.steps.research import CompetitorAnalysis
 from webapp.steps.website.competitors import CompetitorTask
 from webapp.steps.website.task import AnalysisTask
 from webapp.vault import Vault
-from webapp.wizard import history_views, link_views, store, views
+from webapp.wizard import api, history_views, link_views, sign_in_views, store, views
 from webapp.wizard.journey import Journey
-
-MAX_REQUEST_BYTES = 256 * 1024
 
 
 def create_app(environ: Mapping[str, str] | None = None) -> Flask:
@@ -41,9 +61,6 @@ def create_app(environ: Mapping[str, str] | None = None) -> Flask:
         SQLALCHEMY_DATABASE_URI=settings.database_url,
         SQLALCHEMY_ENGINE_OPTIONS=extensions.engine_options(settings),
         MIGRATIONS_DIR=config.TOP / "migrations",
-        MAX_CONTENT_LENGTH=MAX_REQUEST_BYTES,
-        MAX_FORM_MEMORY_SIZE=MAX_REQUEST_BYTES,
-        MAX_FORM_PARTS=200,
         SESSION_COOKIE_NAME="__Host-onward" if settings.behind_tls else "onward",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
@@ -51,6 +68,7 @@ def create_app(environ: Mapping[str, str] | None = None) -> Flask:
         SESSION_REFRESH_EACH_REQUEST=False,
         PERMANENT_SESSION_LIFETIME=anonymous.LONG,
         WTF_CSRF_TIME_LIMIT=None,
+        WTF_CSRF_SSL_STRICT=False,  # a browser that hides the Referer could never save
     )
     try:
         app.extensions["journey"] = Journey(steps.chosen(settings.onboarding_steps))
@@ -58,9 +76,16 @@ def create_app(environ: Mapping[str, str] | None = None) -> Flask:
         raise config.ConfigError(str(error)) from error
     app.extensions["settings"] = settings
     app.extensions["vault"] = Vault(settings.encryption_keys)
+    app.extensions["jwks"] = JwksKeys(settings.jwt_jwks_url)
 
+    logs.init(settings.secrets)
+    proxies.init_app(app, settings)
+    compress.init_app(app)  # what is attached first sees the response last
     security.init_app(app, settings)  # its host check comes before all else
+    bounds.init_app(app)
+    limits.init_app(app, settings)
     extensions.init_app(app, settings)
+    languages.init_app(app, settings)
     errors.init_app(app)
     jobs.register(
         app,
@@ -72,13 +97,23 @@ def create_app(environ: Mapping[str, str] | None = None) -> Flask:
         if not event.contains(extensions.db.session, "after_commit", jobs.wake_after_commit):
             event.listen(extensions.db.session, "after_commit", jobs.wake_after_commit)
 
+    converters.init_app(app)
+    api.init_app(app, steps.STEPS, [ai_inputs.CALL])
+    app.register_blueprint(service.bp)
+    app.register_blueprint(openapi.bp)
     app.register_blueprint(history_views.bp)
     app.register_blueprint(link_views.bp)
+    app.register_blueprint(sign_in_views.bp)
     app.register_blueprint(views.bp)
     app.register_blueprint(cleanup.bp)
     app.register_blueprint(health.bp)
+    if settings.operator_token:
+        app.register_blueprint(dashboard.bp)
+    app.register_blueprint(pages.bp)
+    appearance.init_app(app)
     app.cli.add_command(cli.onboarding)
     app.add_url_rule("/", view_func=_home)
+    brand.init_app(app, settings)
     _set_up_templates(app, settings)
     return app
 
@@ -89,27 +124,24 @@ def _home() -> ResponseReturnValue:
 
 def _set_up_templates(app: Flask, settings: config.Settings) -> None:
     app.jinja_env.globals.update(
-        app_name=settings.app_name, asset=assets.asset, csp_nonce=security.csp_nonce
+        app_name=settings.app_name,
+        asset=assets.asset,
+        csp_nonce=security.csp_nonce,
+        signed_in=users.current,
     )
     app.jinja_env.globals.update(
         advice_in_words=readings.advice_in_words,
         audit_in_words=readings.audit_in_words,
         compared_in_words=readings.compared_in_words,
+        fault_in_words=readings.fault_in_words,
         method_of=readings.method_of,
+        term_in_words=readings.term_in_words,
+        warning_in_words=readings.warning_in_words,
     )
-    app.jinja_env.filters["datetime"] = _datetime
-
-    @app.context_processor
-    def language() -> dict[str, str]:
-        locale = get_locale()
-        return {
-            "locale": str(locale).replace("_", "-") if locale else "en",
-            "text_direction": locale.text_direction if locale else "ltr",
-        }
-
-
-def _datetime(moment: datetime) -> Markup:
-    """`<time>` for people: `20 November 2026, 10:42 UTC`."""
-    moment = moment.astimezone(UTC)
-    text = f"{moment.day} {moment:%B %Y, %H:%M} UTC"
-    return Markup('<time datetime="{}">{}</time>').format(f"{moment:%Y-%m-%dT%H:%M:%SZ}", text)
+    app.jinja_env.filters["term"] = readings.term_in_words
+    app.jinja_env.globals.update(
+        privacy_url=settings.privacy_url,
+        terms_url=settings.terms_url,
+        support_email=settings.support_email,
+        public_url=settings.public_url,
+    )

@@ -23,6 +23,8 @@ from sqlalchemy.exc import ArgumentError
 TOP = Path(__file__).resolve().parent.parent
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1", "[::1]"})
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
 
 class ConfigError(Exception):
     """The environment does not make a working application; the text says why, a line a fault."""
@@ -42,6 +44,7 @@ class Settings:
     service_token: str
     public_url: str
     deploy_env: str
+    env_file: Path | None
     host: str
     port: int
     workers: int
@@ -50,7 +53,7 @@ class Settings:
     jwt_issuer: str
     jwt_audience: str
     sign_in_url: str
-    trusted_proxies: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
+    trusted_proxies: tuple[Network, ...]
     rate_limits: bool
     redis_url: str
     provider_checks: bool
@@ -79,6 +82,15 @@ class Settings:
         if not self.public_url:
             return LOOPBACK_NAMES
         return frozenset({(urlsplit(self.public_url).hostname or "").lower()})
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must never be seen in a log: keys, tokens, and the passwords in addresses."""
+        addresses = (self.database_url, self.broker_url, self.redis_url, self.smtp_url)
+        passwords = (urlsplit(address).password for address in addresses)
+        keys = (base64.urlsafe_b64encode(key).decode() for key in self.encryption_keys)
+        tokens = (self.secret_key, self.cleanup_token, self.operator_token, self.service_token)
+        return tuple(filter(None, (*tokens, *keys, *passwords)))
 
     @property
     def is_sqlite(self) -> bool:
@@ -127,6 +139,7 @@ def read(environ: Mapping[str, str]) -> Settings:
         service_token=reader.text("SERVICE_TOKEN", ""),
         public_url=reader.web_address("PUBLIC_URL").rstrip("/"),
         deploy_env=deploy_env,
+        env_file=Path(reader.text("ENV_FILE", str(TOP / ".env"))) if local else None,
         host=host,
         port=reader.number("PORT", 8000, 1, 65535),
         workers=reader.number("WORKERS", 2, 1, 256),
@@ -145,7 +158,7 @@ def read(environ: Mapping[str, str]) -> Settings:
         smtp_url=reader.smtp_url("SMTP_URL"),
         mail_from=reader.mail_address("MAIL_FROM", "onward@localhost"),
         retention_hours=reader.number("RETENTION_HOURS", 24, 1, 8760),
-        app_name=reader.text("APP_NAME", "Onward")[:60],
+        app_name=" ".join(reader.text("APP_NAME", "Onward").split())[:60],
         brand_colour=reader.text("BRAND_COLOUR", ""),
         brand_logo=reader.text("BRAND_LOGO", ""),
         privacy_url=reader.web_address("PRIVACY_URL"),
@@ -205,8 +218,8 @@ class _Reader:
                 self.fault(f"{name} holds {pair!r}; it takes host:port pairs, comma-separated.")
         return pairs
 
-    def networks(self, name: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
-        found = []
+    def networks(self, name: str) -> list[Network]:
+        found: list[Network] = []
         for text in self.names(name):
             try:
                 found.append(ipaddress.ip_network(text, strict=False))

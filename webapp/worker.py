@@ -20,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from flask import Flask
 
-from webapp import create_app, jobs
+from webapp import create_app, jobs, logs
 from webapp.config import ConfigError
 
 THREADS = 3
@@ -153,6 +153,7 @@ def main() -> None:
     """Start, work, and end; or start anew, when a job has hung."""
     logging.basicConfig(level=logging.INFO, format="worker: %(message)s")
     logging.getLogger("dramatiq").setLevel(logging.WARNING)
+    logs.mask_crashes()
     os.nice(max(0, 10 - os.nice(0)))  # pages come first
     try:
         app = create_app()
@@ -169,7 +170,7 @@ def main() -> None:
         again = run_child(app, sys.stdin.fileno())
     logging.shutdown()
     if again:
-        os.execv(sys.executable, [sys.executable, "-m", "webapp.worker"])  # noqa: S606
+        os.execv(sys.executable, [sys.executable, "-m", "webapp.worker"])  # noqa: S606  # nosec B606
     os._exit(0)  # threads that still work have lost their jobs
 
 

@@ -17,10 +17,12 @@ async function fetchSection(url) {
 
 function replace(old, fresh) {
   // An unchanged state is left alone: no flicker, no lost focus, nothing read aloud again. The bar
-  // alone moves on.
+  // moves on, and what is known so far comes in piece by piece.
   if (old.dataset.status === fresh.dataset.status) {
-    const [was, is] = [old, fresh].map((one) => one.querySelector("#analysis-progress"));
-    if (was && is && was.innerHTML !== is.innerHTML) was.replaceWith(is);
+    for (const part of ["#analysis-progress", "#analysis-so-far"]) {
+      const [was, is] = [old, fresh].map((one) => one.querySelector(part));
+      if (was && is && was.innerHTML !== is.innerHTML) was.replaceWith(is);
+    }
     return;
   }
   const hadFocus = old.contains(document.activeElement);

@@ -66,7 +66,7 @@ def test_a_third_address_at_a_time_is_saved_and_says_why_it_is_not_read_yet(
     sql(any_app, "DELETE FROM jobs WHERE run_after = (SELECT min(run_after) FROM jobs)")
     again(any_client, any_client.get(path_of("website")))
     assert count(any_app, "jobs") == 2
-    assert "Waiting to be read" in any_client.get(path_of("website")).text("//*[@id='analysis']")
+    assert "waiting to be read" in any_client.get(path_of("website")).text("//*[@id='analysis']")
 
 
 def test_a_full_queue_refuses_no_save(any_app: Flask, any_client: PageClient) -> None:
@@ -210,10 +210,10 @@ def test_a_redis_is_a_broker(sqlite_url: str, tmp_path: Path, url: str) -> None:
     ("url", "words"),
     [
         ("amqp://guest:secret@127.0.0.1/", "does not speak"),
-        ("http://127.0.0.1:6379", "no address of a broker"),
-        ("redis://", "no address of a broker"),
-        ("redis://:secret@host:port/0", "no address of a broker"),
-        ("127.0.0.1:6379", "no address of a broker"),
+        ("http://127.0.0.1:6379", "no address of Redis"),
+        ("redis://", "no address of Redis"),
+        ("redis://:secret@host:port/0", "no address of Redis"),
+        ("127.0.0.1:6379", "no address of Redis"),
     ],
 )
 def test_what_is_no_broker_is_told_in_a_sentence_without_its_password(

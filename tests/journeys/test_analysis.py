@@ -136,6 +136,10 @@ def test_platforms_that_were_found_on_the_site_are_marked_and_ticked(
     }
     assert {"instagram", "linkedin", "rss"} <= marked
     assert set(step.form().values().getlist("platforms")) == marked
+    ticked = "Ticked is what was found on your site."
+    assert ticked in step.text("//main")
+    refused = client.submit(step, {"platforms": ["wix"], "notify_email": "nobody"}, "save", 422)
+    assert ticked not in refused.text("//main")
     client.follow(client.submit(step, {}, "save"))
     review = client.get(path_of("finish")).text("//section[@id='integrations']")
     assert "Found on your site" in review
@@ -210,7 +214,7 @@ def test_a_page_that_is_not_there_is_told_and_can_be_tried_again(
     site.pages[path] = prose_page()
     shown = client.follow(again(client, step))
     assert shown.path == path_of("website")
-    assert "Waiting to be read." in _measured(shown)
+    assert "waiting to be read." in _measured(shown)
     assert _work(reading) == 1
     assert "The website has been read." in _measured(client.get(path_of("website")))
 
@@ -324,7 +328,7 @@ def test_again_takes_along_what_was_typed(
     step = client.get(path_of("website"))
     shown = client.follow(again(client, step, {"business_goals": "More bread"}))
     assert shown.form().values()["business_goals"] == "More bread"
-    assert "Waiting to be read." in _measured(shown)
+    assert "waiting to be read." in _measured(shown)
 
 
 def test_an_address_that_is_replaced_while_it_is_read_leaves_the_newer_one_alone(

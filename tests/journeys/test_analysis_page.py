@@ -118,7 +118,7 @@ def test_the_histogram_is_what_was_counted_and_says_the_same_in_a_table(
     assert heights == [pytest.approx(one["count"] / most * 110, abs=0.06) for one in bins]
     told = [
         [text_of(cell) for cell in row.xpath("./*")]
-        for row in picture.xpath("ancestor::figure//tbody/tr")
+        for row in picture.xpath("ancestor::div[@class='picture']//tbody/tr")
     ]
     assert [int(count) for _range, count in told] == [one["count"] for one in bins]
     assert told[0][0] == "1 to 5"
@@ -136,7 +136,7 @@ def test_the_style_profile_tells_each_scale_with_the_thresholds_of_the_rules(
     picture = _svg(page, "profile")
     table = {
         text_of(row.xpath("./th")[0]): [text_of(cell) for cell in row.xpath("./td")]
-        for row in picture.xpath("ancestor::figure//tbody/tr")
+        for row in picture.xpath("ancestor::div[@class='picture']//tbody/tr")
     }
     usual = profile.USUAL_LONG_WORDS["en"]
     expected = {
@@ -171,9 +171,10 @@ def test_the_long_words_of_another_language_are_measured_by_its_own_usage(
 ) -> None:
     _read(client, reading, site)
     _change(reading, "measures", language="de")
+    profile = _svg(client.get(ANALYSIS), "profile")
     rows = {
         text_of(row.xpath("./th")[0]): text_of(row.xpath("./td")[1])
-        for row in _svg(client.get(ANALYSIS), "profile").xpath("ancestor::figure//tbody/tr")
+        for row in profile.xpath("ancestor::div[@class='picture']//tbody/tr")
     }
     assert rows["Long words"] == "21.7% to 40.6%"
 
@@ -300,7 +301,7 @@ def test_a_competitor_is_compared_in_a_sentence_and_measure_by_measure(
         (section,) = page.find("//section[@class='compared']")
         said = text_of(section)
         assert site.url("/rival") in said
-        assert re.search(r"They write \d+ words shorter\.", said)
+        assert re.search(r"Their sentences are \d+ words shorter\.", said)
         cells = [text_of(cell) for cell in section.xpath(".//tbody/tr[1]/td")]
         assert float(cells[0]) > float(cells[1])
 

@@ -31,6 +31,8 @@ REDIRECTS = {
     "/onboarding/": STEP,
     "/onboarding/start": 0,
     "/onboarding/resume-link/<link_id>/revoke": 0,
+    "/onboarding/sign-in": 0,
+    "/onboarding/adopt": 0,
 }
 GETS = {
     **REDIRECTS,
@@ -173,6 +175,18 @@ def test_each_save_is_one_transaction_of_few_statements(
         page = any_client.get(path_of(slug))
         _, cost = _post(any_app, any_client, page, _other(slug), "save")
         assert cost.commits == 1, cost
+
+
+def test_only_acts_that_matter_pay_for_the_audit_trail(app: Flask, client: PageClient) -> None:
+    """One INSERT when the session is completed, or changed after that; no answer on the way."""
+    page = begin(client)
+    for slug in SLUGS:
+        answer, cost = _post(app, client, page, ANSWERS[slug], "save")
+        told = [one for one in cost.writes if "audit_trail" in one]
+        assert len(told) == (1 if slug == "finish" else 0), cost
+        page = client.follow(answer)
+    _, cost = _post(app, client, client.get(path_of("research")), _other("research"), "save")
+    assert len([one for one in cost.writes if "audit_trail" in one]) == 1, cost
 
 
 def test_saving_a_website_with_its_analysis_stays_within_the_limit(

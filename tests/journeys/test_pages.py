@@ -240,6 +240,21 @@ def test_a_refused_step_says_what_is_wrong_keeps_what_was_typed_and_stores_nothi
     assert _everything(app) == before
 
 
+def test_the_error_summary_names_the_fields_where_several_are_wrong(client: PageClient) -> None:
+    page = walk(client, "persona")
+    wrong: dict[str, Value] = {"persona_name": "N" * 90, "voice_description": "V" * 1001}
+    refused = client.submit(page, {**ANSWERS["persona"], **wrong}, "save", 422)
+    links = "//*[@id='error-summary']//li/a"
+    said = [" ".join(link.text_content().split()) for link in refused.find(links)]
+    assert said == [
+        "Name of the persona: Shorten this by 10 characters: 80 fit.",
+        "Voice in your own words (optional): Shorten this by 1 character: 1,000 fit.",
+    ]
+    refused = client.submit(page, {**ANSWERS["persona"], "persona_name": "N" * 90}, "save", 422)
+    assert " ".join(refused.text(links).split()) == "Shorten this by 10 characters: 80 fit."
+
+
+
 @pytest.mark.parametrize(
     ("slug", "name", "value"),
     [
@@ -322,8 +337,8 @@ def _worked(app: Flask) -> None:
 @pytest.mark.parametrize(
     ("path", "bring_about", "status", "sentence"),
     [
-        ("/", _as_saved, "queued", "Waiting to be read."),
-        ("/", _begun, "in_progress", "Being read now."),
+        ("/", _as_saved, "queued", "waiting to be read."),
+        ("/", _begun, "in_progress", "being read now."),
         ("/", _worked, "completed", "The website has been read."),
         ("/missing", _worked, "failed", "The website could not be read."),
     ],
@@ -420,7 +435,7 @@ def test_start_again_asks_first(client: PageClient, app: Flask) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/nothing", "/onboarding/nothing", "/onboarding/website/nothing", "/onboarding/%00",
+    ["/nothing", "/onboarding/nothing", "/onboarding/website/nothing", "/onboarding/%2500",
      "/onboarding/finish/analysis", "/onboarding/WEBSITE"],
 )  # fmt: skip
 def test_an_address_that_is_none_gets_a_page_of_ours(client: PageClient, path: str) -> None:

@@ -200,7 +200,7 @@ def test_a_text_that_is_too_long_is_refused_with_what_was_typed(
     walk(any_client, until="integrations")
     long = "n" * 3001
     page = any_client.submit(any_client.get(PERSONA), {"own_voice": long}, "save", 422)
-    assert "Keep it within 3000 characters; these are 3001." in page.text("//main")
+    assert "Shorten this by 1 character: 3,000 fit." in page.text("//main")
     assert page.find("//*[@id='error-summary']//a[@href='#own_voice']")
     assert page.find("//details[@id='own-words'][@open]"), "the error would be out of sight"
     assert _shown_voice(page) == long

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from tests.conftest import MakeApp
 from tests.support.counting import count_statements
 from tests.support.site import SiteServer, page, prose_page
-from tests.wizard.samples import begin, filled, read, save, step, together
+from tests.wizard.samples import begin, by, filled, read, save, step, together
 from webapp import jobs
 from webapp.extensions import db, transaction
 from webapp.jobs import Job
@@ -60,7 +60,7 @@ def queued(session_id: str) -> set[str]:
 
 
 def comparisons(session_id: str) -> list[dict[str, Any]]:
-    visit = store.require(session_id, step("research"))
+    visit = store.require(by(session_id), step("research"))
     return list(step("research").beside_form(visit)["comparisons"])
 
 
@@ -103,7 +103,7 @@ def test_two_saves_at_once_make_one_row(app: Flask) -> None:
     base = read(session_id).revision("research")
 
     def go() -> None:
-        store.save(session_id, step("research"), form, base)
+        store.save(by(session_id), step("research"), form, base)
 
     together(app, go, go, go)
     assert len(rows(session_id)) == len(queued(session_id)) == 2
@@ -177,12 +177,12 @@ def test_they_are_read_and_compared_measure_by_measure(app: Flask, site: SiteSer
     assert length["code"] == "sentences_shorter"
     own = read(session_id).answer("website").analysis.measures["average_sentence_length"]
     assert (length["own"], length["theirs"]) == (own, 5.0)
-    assert length["sentence"] == f"They write {own - 5:.0f} words shorter."
+    assert length["sentence"] == f"Their sentences are {own - 5:.0f} words shorter."
     assert sentences["second_person_share"]["code"] == "reader_more"
 
     assert (gone["status"], gone["rows"]) == ("failed", [])
     assert gone["error_message"] == "The site answered with “410 Gone”."
-    report = step("research").report(store.require(session_id, everything=True))
+    report = step("research").report(store.require(by(session_id), everything=True))
     assert report["comparisons"] == [rival, gone]
 
 
@@ -239,7 +239,7 @@ def test_no_page_of_prose_is_needed_to_name_competitors(app: Flask, site: SiteSe
     form = filled("research", competitors="\n".join(FIVE))
     base = read(session_id).revision("research")
     with count_statements(app) as cost:
-        store.save(session_id, step("research"), form, base)
+        store.save(by(session_id), step("research"), form, base)
     assert cost.commits == 1
     assert len(cost) <= 8 + MAX_COMPETITORS, cost
     db.session.remove()

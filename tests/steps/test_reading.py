@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -20,6 +21,7 @@ from tests.support.site import Answer, SiteServer, page, prose_page
 from tests.wizard.samples import begin, read, save
 from webapp import jobs
 from webapp.extensions import db, transaction
+from webapp.site.analyse import analyse
 from webapp.site.crawl import Limits
 from webapp.site.fetch import FetchError, FetchPolicy, fetch
 from webapp.steps.website import task, turns
@@ -100,6 +102,7 @@ def test_old_turns_are_forgotten(app: Flask) -> None:
 FLOOD = """
 import sys, threading
 from webapp import create_app
+from webapp.site.analyse import analyse
 from webapp.site.crawl import Limits
 from webapp.site.fetch import FetchError, FetchPolicy, fetch
 from webapp.steps.website import turns
@@ -225,6 +228,55 @@ def test_progress_of_a_reading_that_is_over_is_not_written(app: Flask, site: Sit
     session_id = analysed(site.url())
     Progress(WebsiteAnalysis, stored(session_id).id)(1, 99)
     assert stored(session_id).pages_known == stored(session_id).pages_read
+
+
+def test_what_is_known_so_far_comes_at_once_and_goes_with_the_end(
+    app: Flask, site: SiteServer
+) -> None:
+    session_id = analysed(site.url())
+    finished = stored(session_id)
+    reading = task.AnalysisTask(refresh=lambda *_: None)
+    with transaction():
+        reading.start(finished.id)
+    progress = Progress(WebsiteAnalysis, finished.id)
+    asked = []
+
+    def measure() -> dict[str, object]:
+        asked.append(1)
+        return {"pages_read": 1}
+
+    progress(0, 1)
+    progress.known(measure)
+    for done in range(1, 9):
+        progress(done, 12)
+    assert len(asked) == 1, "about once a second, the first one at once"
+    assert stored(session_id).so_far == {"pages_read": 1}
+    assert stored(session_id).measures == finished.measures, "the older result stays"
+    with transaction():
+        reading.give_up(finished.id)
+    assert stored(session_id).so_far is None
+    with transaction():
+        reading.start(finished.id)
+    Progress(WebsiteAnalysis, finished.id).known(measure)
+    with transaction():
+        reading.finish(finished.id, {"error_code": "dns_failed", "error_message": "No such name."})
+    assert stored(session_id).so_far is None
+
+
+def test_the_part_of_an_analysis_is_like_the_whole(site: SiteServer) -> None:
+    parts: list[dict[str, Any]] = []
+    whole = analyse(
+        site.url(),
+        FetchPolicy(allow=frozenset({site.host_port})),
+        so_far=lambda measure: parts.append(measure()),
+        limits=Limits(pages=1, pause=0),
+    )
+    assert len(parts) == 1
+    (part,) = parts
+    assert part["pages_read"] == 1
+    assert part["writing_style"] == {"tone": whole["writing_style"]["tone"]}
+    for name, value in part["measures"].items():
+        assert whole["measures"][name] == value, name
 
 
 # --- what is stored --------------------------------------------------------------------------

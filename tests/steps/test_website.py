@@ -8,7 +8,7 @@ from flask import Flask
 from sqlalchemy import select
 
 from tests.support.pages import PageClient
-from tests.wizard.samples import begin, faults, filled, read, save, step, together
+from tests.wizard.samples import begin, by, faults, filled, read, save, step, together
 from webapp.extensions import db, transaction
 from webapp.jobs import Job
 from webapp.steps.website.models import WebsiteAnalysis
@@ -51,7 +51,7 @@ def queue(session_id: str) -> tuple[list[WebsiteAnalysis], list[Job]]:
 def finish(session_id: str, status: str = "completed", words: int = 600) -> None:
     """As if the worker had come to the end of the address that is the answer now."""
     with transaction():
-        analysis = store.require(session_id, step("website")).answer("website").analysis
+        analysis = store.require(by(session_id), step("website")).answer("website").analysis
         analysis.status = status
         if status == "completed":
             analysis.measures = {"word_count": words}
@@ -282,7 +282,7 @@ def test_two_that_ask_again_at_once_queue_one_job(any_app: Flask) -> None:
         base = read(session_id).revision("website")
 
     def ask() -> Visit:
-        return store.save(session_id, step("website"), filled("website", **SITE), base, "again")
+        return store.save(by(session_id), step("website"), filled("website", **SITE), base, "again")
 
     results = together(any_app, ask, ask)
     assert all(isinstance(result, Visit) for result in results), results
@@ -387,7 +387,7 @@ def test_what_is_stored_fills_the_form_again_and_counts_as_the_same() -> None:
 def again(session_id: str) -> None:
     """The button "Analyse again", pressed on the newest page."""
     base = read(session_id).revision("website")
-    store.save(session_id, step("website"), filled("website", **SITE), base, "again")
+    store.save(by(session_id), step("website"), filled("website", **SITE), base, "again")
 
 
 def entered(client: PageClient) -> str:

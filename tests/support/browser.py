@@ -110,9 +110,36 @@ def watch(page: Page, faults: list[str]) -> None:
     )
 
 
-def accessibility_faults(page: Page) -> list[str]:
-    """What axe finds (WCAG 2.2 A and AA, best practices) in a page that runs scripts."""
-    found = Axe().run(page)
+SMALLEST_TARGET = 24
+"""WCAG 2.2, 2.5.8: how high and wide a target is at least, in pixels."""
+
+_TARGETS = """least => [...document.querySelectorAll(
+  "a[href], button, summary, select, textarea, input:not([type=hidden])"
+)].flatMap(one => {
+  const box = one.getBoundingClientRect();
+  // What is not shown, what a line of text holds, and what its own label makes larger.
+  if (!box.width || !box.height || one.matches(".skip-link")) return [];
+  const around = one.parentElement.closest("p, li, dd, dt, td, th, figcaption, h2, h3");
+  const inText = one.matches("a[href]") && around
+    && around.innerText.trim().length > one.innerText.trim().length;
+  const label = one.labels?.[0]?.getBoundingClientRect();
+  const high = Math.max(box.height, label?.height ?? 0);
+  const wide = Math.max(box.width, label?.width ?? 0);
+  return inText || (high >= least - 0.5 && wide >= least - 0.5) ? []
+    : [`${Math.round(wide)} x ${Math.round(high)}: ${one.outerHTML.slice(0, 100)}`];
+})"""
+
+
+def small_targets(page: Page) -> list[str]:
+    """Controls and links (those within a text aside) that are too small to hit."""
+    return list(page.evaluate(_TARGETS, SMALLEST_TARGET))
+
+
+def accessibility_faults(page: Page, *rules: str) -> list[str]:
+    """What axe finds (WCAG 2.2 A and AA, best practices) in a page that runs scripts; `rules`
+    names some that are asked alone."""
+    options = {"runOnly": {"type": "rule", "values": list(rules)}} if rules else {}
+    found = Axe().run(page, options=options)
     return [
         f"{violation['id']} ({violation['impact']}): {violation['help']} at "
         + "; ".join(str(node["html"])[:160] for node in violation["nodes"])

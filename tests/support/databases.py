@@ -36,6 +36,8 @@ def settings(database_url: str, instance_dir: Path, **more: str) -> dict[str, st
         "DEPLOY_ENV": "test",
         "INSTANCE_DIR": str(instance_dir),
         "RATE_LIMITS": "off",
+        "PROVIDER_CHECKS": "off",
+        "ENV_FILE": str(instance_dir / "dotenv"),
         **more,
     }
 

@@ -4,9 +4,12 @@ Every page that a `PageClient` opens is checked by `faults_of`, so that a page w
 its CSRF token or its headers fails whichever test comes upon it first.
 """
 
+import hashlib
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
 from flask import Flask
@@ -17,6 +20,8 @@ from werkzeug.datastructures import Headers, MultiDict
 from werkzeug.test import TestResponse
 
 HOST = "localhost"
+KEEP_PAGES = os.environ.get("KEEP_PAGES", "")
+"""A folder that gets every page that a test opens, for a checker of HTML to read."""
 
 Value = str | bool | list[str] | None
 
@@ -81,13 +86,16 @@ class Page:
         return self.text("//h1")
 
     def form(self, action: str = "") -> "PageForm":
-        """The step's form, or the only POST form of a page that has no other. `action` names
-        another one, by a part of its address."""
+        """The step's form, or the only POST form in a page's main part. `action` names another
+        one, by a part of its address."""
         forms = [PageForm(form) for form in self.find("//form") if form.method == "POST"]
         if action:
             forms = [form for form in forms if action in form.action]
         else:
-            forms = [form for form in forms if form.is_step] or forms
+            in_main = [
+                PageForm(form) for form in self.find("//main//form") if form.method == "POST"
+            ]
+            forms = [form for form in forms if form.is_step] or in_main or forms
         assert len(forms) == 1, f"{self.path} has {len(forms)} forms like {action or 'that'!r}"
         return forms[0]
 
@@ -235,9 +243,19 @@ class PageClient:
         shown = page.source[:2000] if page.status != status else ""
         led = f" to {page.headers['Location']}" if "Location" in page.headers else ""
         assert page.status == status, f"{page.path}: {page.status}{led}, not {status}\n{shown}"
+        if KEEP_PAGES and page.is_html and not fragment and page.status != 303:
+            _keep(page)
         faults = faults_of(page, fragment=fragment)
         assert not faults, f"{page.path} ({page.status}):\n- " + "\n- ".join(faults)
         return page
+
+
+def _keep(page: Page) -> None:
+    """Each page once, whatever tokens and nonces it carries."""
+    plain = re.sub(r"(nonce|value)=\"[^\"]*\"|\d+", "", page.source)
+    name = re.sub(r"\W+", "-", page.path.partition("?")[0]).strip("-")[:60]
+    mark = hashlib.sha256(plain.encode()).hexdigest()[:10]
+    Path(KEEP_PAGES, f"{page.status}-{name}-{mark}.html").write_text(page.source)
 
 
 def faults_of(page: Page, *, fragment: bool = False) -> list[str]:

@@ -15,6 +15,7 @@ from webapp.jobs.queue import (
     MAX_ATTEMPTS,
     PER_SESSION,
     QUEUE_LIMIT,
+    NO_ROOM,
     STALE_SECONDS,
     Claim,
     ClaimLost,
@@ -35,7 +36,7 @@ from webapp.jobs.queue import (
 from webapp.jobs.watch import Patience, Place, Watch, place, wake_after_commit, watch
 
 __all__ = [
-    "BEAT_SECONDS", "MAX_ATTEMPTS", "PER_SESSION", "QUEUE_LIMIT", "STALE_SECONDS",
+    "BEAT_SECONDS", "MAX_ATTEMPTS", "NO_ROOM", "PER_SESSION", "QUEUE_LIMIT", "STALE_SECONDS",
     "Claim", "ClaimLost", "Job", "Patience", "Place", "Refusal", "Task", "Watch",
     "add", "add_all", "beat", "claim", "due", "hand_back", "perform", "place", "register",
     "release", "run_pending", "wake_after_commit", "watch",

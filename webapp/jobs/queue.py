@@ -122,6 +122,8 @@ QUEUE_FULL = Refusal(
     "Your answer is saved. More sites than usual are waiting to be read, so this one was not put "
     "in the queue: try again in a few minutes.",
 )
+NO_ROOM = frozenset({SESSION_BUSY.code, QUEUE_FULL.code})
+"""Codes of what was not tried yet."""
 
 
 # -- adding ----------------------------------------------------------------------------------------

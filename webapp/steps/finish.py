@@ -1,22 +1,29 @@
 """Step 6: the review, and the user's own words on what their writing is for."""
 
-import re
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from textwrap import shorten
 from typing import Any
 
+from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import CheckConstraint, Float, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 from wtforms import TextAreaField
 
+from webapp import apidoc
+from webapp.apidoc import Operation
 from webapp.extensions import Model, db
+from webapp.site.specificity import specificity_loss
 from webapp.types import JSON, UTCDateTime, now
 from webapp.wizard import forms
+from webapp.wizard.calls import Saves
 from webapp.wizard.forms import StepForm, strip
-from webapp.wizard.models import Owned
-from webapp.wizard.step import Row, Step, Visit
+from webapp.wizard.models import OnboardingSession, Owned
+from webapp.wizard.step import Row, Step, Visit, Words
+
+__all__ = ["FinishForm", "FinishStep", "KBlock", "specificity_loss"]
 
 FIRST_LAYER = 1
 
@@ -48,7 +55,8 @@ class FinishForm(StepForm):
             forms.Text(1, 2000, _l("Write down, in your own words, what your writing is for."))
         ],
         description=_l(
-            "In your own words: whom should it reach, and what should it change? "
+            "In your own words: whom should it reach, and what should it change? It opens your "
+            "summary and is kept as your first piece of content. "
             "One sentence is enough, up to 2,000 characters."
         ),
     )
@@ -62,8 +70,57 @@ class FinishStep(Step):
     description = _l(
         "Look everything over, change what you like, and say what your writing is for."
     )
+    minutes = 2
+    changeable = _l("You can change all of it after you finish, too")
     form = FinishForm
     needs_all = True
+    brief_columns = (OnboardingSession.first_declaration,)
+    calls = (
+        Saves(
+            "POST",
+            "first-declaration",
+            Operation(
+                "Declare what the writing is for",
+                "The end",
+                {
+                    200: apidoc.answer(
+                        session_id=apidoc.STRING,
+                        kblock_id=apidoc.STRING,
+                        layer=apidoc.INTEGER,
+                        loss=apidoc.NUMBER | {"minimum": 0, "maximum": 1},
+                        justification=apidoc.STRING,
+                        celebration=apidoc.answer(
+                            confetti=apidoc.BOOLEAN,
+                            emoji=apidoc.STRING,
+                            message=apidoc.STRING,
+                            color=apidoc.STRING,
+                            intensity=apidoc.NUMBER,
+                        ),
+                        edges=apidoc.listing({}),
+                    )
+                },
+                body=apidoc.body(
+                    ("declaration",),
+                    declaration=apidoc.STRING | {"minLength": 1, "maxLength": 2000},
+                    revision=apidoc.maybe(apidoc.STRING),
+                ),
+                detail="Makes the first block of content, and completes the session where nothing "
+                "else is required. Who calls without a session gets one. `loss` is lower for a "
+                "more specific declaration: it counts long words, different words, names and "
+                "figures, and whether it says for whom.",
+                problems={
+                    409: "Required steps are open (`missing_steps`); the declaration is kept as a "
+                    "draft, in the session `session_id`.",
+                    412: "If-Match names another state.",
+                },
+                if_match=True,
+            ),
+            values=lambda body, _params: {"first_declaration": body["declaration"]},
+            answer=lambda visit: declared(visit),
+            field=lambda name, _body: "declaration" if name == "first_declaration" else name,
+            begins=True,
+        ),
+    )
 
     def stored(self, visit: Visit) -> Any:
         """The session, once it has a declaration."""
@@ -89,24 +146,43 @@ class FinishStep(Step):
         if visit.session.first_declaration:
             yield Row(_l("What your writing is for"), visit.session.first_declaration)
 
+    def facts(self, visit: Visit) -> Mapping[str, Any]:
+        """The declaration."""
+        return {"first_declaration": visit.session.first_declaration}
 
-def specificity_loss(declaration: str) -> tuple[float, str]:
-    """How much a declaration leaves open, 0–1, and the reason in one English sentence.
+    def brief(self, declaration: str | None) -> Words | None:
+        """How the declaration begins."""
+        return shorten(declaration, 80, placeholder="…") if declaration else None
 
-    Three measures share the weight: how many different long words (seven letters or more) it has
-    (0.45, full at 12), how many words in all (0.35, full at 40), and whether it names something: a
-    figure, or a capitalised word inside a sentence (0.20, full at 3).
-    """
-    words = re.findall(r"[^\W\d_]+(?:['’\-][^\W\d_]+)*", declaration)
-    telling = {word.lower() for word in words if len(word) >= 7}
-    named = re.findall(r"\d+(?:[.,]\d+)*|(?<=[^.!?\s] )[A-ZÀ-Þ]\w+", declaration)
-    reached = (
-        0.45 * min(1, len(telling) / 12)
-        + 0.35 * min(1, len(words) / 40)
-        + 0.20 * min(1, len(named) / 3)
-    )
-    why = (
-        f"{len(words)} words, {len(telling)} of them long and different, "
-        f"{len(named)} names or figures."
-    )
-    return round(1 - reached, 2), why
+
+def celebration(loss: float) -> dict[str, Any]:
+    """How much to make of a declaration: the more specific it is, the more."""
+    if loss < 0.35:
+        emoji, color, message = "🎉", "#1d6f5c", _("That is a clear aim. Your writing can begin.")
+    elif loss < 0.75:
+        emoji, color, message = "✨", "#7a5cb8", _("A good beginning. Your writing has an aim.")
+    else:
+        emoji, color, message = "🌱", "#4d7c2f", _("It is planted. You can say more whenever.")
+    return {
+        "confetti": loss < 0.75,
+        "emoji": emoji,
+        "message": message,
+        "color": color,
+        "intensity": round(1 - loss, 2),
+    }
+
+
+def declared(visit: Visit) -> dict[str, Any]:
+    """The first block as the JSON API answers it. `edges` are links to other blocks: the first one
+    has none to link to."""
+    block = db.session.get(KBlock, (visit.session.id, visit.session.first_kblock_id))
+    assert block is not None  # noqa: S101 - saved in the transaction before
+    return {
+        "kblock_id": block.id,
+        "layer": block.layer,
+        "loss": block.loss,
+        "justification": block.justification,
+        "celebration": celebration(block.loss),
+        "edges": block.edges,
+        "completed": visit.session.completed,
+    }

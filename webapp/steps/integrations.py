@@ -12,10 +12,11 @@ from wtforms import EmailField
 from wtforms.validators import ValidationError
 
 from webapp.extensions import Model
+from webapp.languages import listed
 from webapp.types import JSON
 from webapp.wizard.forms import SomeOf, StepForm, Text, strip
 from webapp.wizard.models import Answer
-from webapp.wizard.step import Capability, Row, Step, Visit
+from webapp.wizard.step import Capability, Row, Step, Visit, Words
 
 PLATFORMS = [
     ("wordpress", "WordPress"),
@@ -54,7 +55,7 @@ class IntegrationsForm(StepForm):
         _l("Tell me by email when a connection is ready (optional)"),
         filters=[strip],
         validators=[Text(high=254)],
-        description=_l("For this alone. Leave it empty to hear nothing."),
+        description=_l("The address is used for this alone. Leave it empty to hear nothing."),
         render_kw={"autocomplete": "email"},
     )
 
@@ -75,13 +76,16 @@ class IntegrationsStep(Step):
     slug = "integrations"
     title = _l("Integrations")
     description = _l(
-        "Name the places that your writing goes to. Nothing is connected yet, "
-        "and you can skip this step."
+        "Tell us where your texts go, so that we know what to connect for you. Nothing is "
+        "connected yet, no password is asked for, and you can skip this step."
     )
+    minutes = 1
+    changeable = _l("You can change it later")
     form = IntegrationsForm
     answer = PlatformIntegrations
     optional = True
     needs = ("website",)
+    brief_columns = (PlatformIntegrations.platforms,)
 
     def values(self, answer: PlatformIntegrations) -> dict[str, Any]:
         """An empty address is an empty text in the form."""
@@ -106,15 +110,27 @@ class IntegrationsStep(Step):
             return
         labels = dict(PLATFORMS)
         found = set(_found(visit)) & set(answer.platforms)
-        note = _l(
-            "Found on your site: %(names)s", names=", ".join(str(labels[n]) for n in sorted(found))
-        )
+        note = _l("Found on your site: %(names)s", names=listed(labels[n] for n in sorted(found)))
         yield Row(
             _l("Platforms"),
             [labels.get(name, name) for name in answer.platforms] or _l("None chosen"),
             note if found else None,
         )
         yield Row(_l("Email for news of them"), answer.notify_email or _l("None"))
+
+    def facts(self, visit: Visit) -> Mapping[str, Any]:
+        """The stored answer, and what was found on the user's site."""
+        answer: PlatformIntegrations | None = visit.answer(self.slug)
+        if answer is None:
+            return {"integrations": None}
+        stored = {"platforms": list(answer.platforms), "notify_email": answer.notify_email}
+        return {"integrations": stored | {"found_on_site": _found(visit)}}
+
+    def brief(self, platforms: list[str]) -> Words:
+        """The platforms."""
+        labels = dict(PLATFORMS)
+        names = listed(labels.get(name, name) for name in platforms)
+        return names or _l("None chosen")
 
     def capabilities(self, visit: Visit) -> Iterable[Capability]:
         """At least one platform chosen."""

@@ -17,15 +17,19 @@ from sqlalchemy.orm import Mapped, mapped_column
 from wtforms import BooleanField, TextAreaField
 from wtforms.validators import ValidationError
 
-from webapp import jobs
+from webapp import apidoc, jobs
+from webapp.apidoc import Operation
 from webapp.config import settings
 from webapp.extensions import Model, db, insert_into
+from webapp.languages import listed
+from webapp.readings import address_fault, fault_in_words, warning_in_words
 from webapp.site.address import AddressError, comparable, normalise
 from webapp.site.compare import compare
 from webapp.types import JSON, UTCDateTime, now
+from webapp.wizard.calls import Reads
 from webapp.wizard.forms import OneOf, SomeOf, StepForm, Text, strip
 from webapp.wizard.models import Answer, Owned
-from webapp.wizard.step import Capability, Row, Step, Visit
+from webapp.wizard.step import Capability, Row, Step, Visit, Words
 
 DEPTHS = [
     ("Basic", _l("Basic: a few sources, quickly")),
@@ -33,6 +37,12 @@ DEPTHS = [
     ("Comprehensive", _l("Comprehensive: many sources, compared")),
     ("Expert", _l("Expert: primary sources and studies")),
 ]
+DEPTH_NAMES = {
+    "Basic": _l("Basic"),
+    "Standard": _l("Standard"),
+    "Comprehensive": _l("Comprehensive"),
+    "Expert": _l("Expert"),
+}
 CONTENT_TYPES = [
     ("Blog Posts", _l("Blog posts")),
     ("Social Media", _l("Social media")),
@@ -106,11 +116,13 @@ class ResearchForm(StepForm):
         _l("How deep should research go?"),
         choices=DEPTHS,
         required=_l("Choose how deep research should go."),
+        description=_l("The deeper, the more sources are read, and the longer a text takes."),
     )
     content_types = SomeOf(
         _l("What do you write?"),
         choices=CONTENT_TYPES,
         required=_l("Choose at least one kind of content."),
+        description=_l("Choose all that fit. Research then looks for what such texts need."),
     )
     auto_research = BooleanField(
         _l("Research a topic before writing about it"),
@@ -126,7 +138,10 @@ class ResearchForm(StepForm):
         _l("Competitors’ websites (optional)"),
         filters=[strip],
         validators=[Text(high=3000)],
-        description=_l("Up to five addresses, one a line, for example rival.example.com"),
+        description=_l(
+            "A few public pages of each are read, and you see how they write beside how you write. "
+            "Up to five addresses, one on each line, for example rival.example.com."
+        ),
     )
 
     def validate_competitors(self, field: TextAreaField) -> None:
@@ -136,14 +151,14 @@ class ResearchForm(StepForm):
             try:
                 address = normalise(line, settings().fetch_allow)
             except AddressError as error:
-                message = _("“%(line)s”: %(reason)s", line=line[:80], reason=str(error))
+                message = _("“%(line)s”: %(reason)s", line=line[:80], reason=address_fault(error))
                 raise ValidationError(message) from error
             if comparable(address) not in map(comparable, addresses):
                 addresses.append(address)
         if len(addresses) > MAX_COMPETITORS:
             raise ValidationError(
                 _(
-                    "Name at most %(max)d competitors; these are %(n)d.",
+                    "Name at most %(max)d competitors. These are %(n)d: take some away.",
                     max=MAX_COMPETITORS,
                     n=len(addresses),
                 )
@@ -157,12 +172,39 @@ class ResearchStep(Step):
     slug = "research"
     title = _l("Research preferences")
     description = _l(
-        "Tell us how thoroughly to research and what you write. "
-        "It takes a minute, and you can change it later."
+        "Before a text is written, facts and sources for it can be gathered. "
+        "Tell us how thoroughly, and what you write."
     )
+    minutes = 1
+    changeable = _l("You can change it later")
     form = ResearchForm
     answer = ResearchPreferences
     needs = ("website",)  # its measures are what competitors are compared with
+    calls = (
+        Reads(
+            "GET",
+            "research-preferences",
+            Operation(
+                "The research preferences",
+                "Answers",
+                {
+                    200: apidoc.answer(
+                        research_depth=apidoc.STRING,
+                        content_types=apidoc.STRINGS,
+                        auto_research=apidoc.BOOLEAN,
+                        factual_content=apidoc.BOOLEAN,
+                        competitors=apidoc.STRINGS,
+                        comparisons=apidoc.listing(apidoc.OBJECT),
+                    )
+                },
+                detail="`comparisons`: each competitor's site beside the user's own, as far as "
+                "they are read. 404 while the step is open.",
+                etag=True,
+            ),
+            lambda visit, _params: _as_dict(visit),
+        ),
+    )
+    brief_columns = (ResearchPreferences.research_depth, ResearchPreferences.content_types)
 
     def values(self, answer: ResearchPreferences) -> dict[str, Any]:
         """The list of addresses is one text in the form."""
@@ -197,11 +239,21 @@ class ResearchStep(Step):
         if answer is None:
             return
         labels = dict(CONTENT_TYPES)
-        yield Row(_l("Depth"), answer.research_depth)
+        yield Row(_l("Depth"), DEPTH_NAMES.get(answer.research_depth, answer.research_depth))
         yield Row(_l("You write"), [labels.get(name, name) for name in answer.content_types])
         yield Row(_l("Research before writing"), _yes_no(answer.auto_research))
         yield Row(_l("Check facts"), _yes_no(answer.factual_content))
         yield Row(_l("Competitors"), list(answer.competitors) or _l("None named"))
+
+    def brief(self, depth: str, content_types: list[str]) -> Words:
+        """Depth and kinds."""
+        labels = dict(CONTENT_TYPES)
+        kinds = listed(labels.get(name, name) for name in content_types)
+        return f"{DEPTH_NAMES.get(depth, depth)} · {kinds}"
+
+    def facts(self, visit: Visit) -> Mapping[str, Any]:
+        """The stored preferences."""
+        return {"research_preferences": _as_dict(visit)}
 
     def capabilities(self, visit: Visit) -> Iterable[Capability]:
         """Research needs its preferences, nothing more."""
@@ -214,6 +266,21 @@ class ResearchStep(Step):
             if saved
             else _l("It needs your research preferences."),
         )
+
+
+def _as_dict(visit: Visit) -> dict[str, Any] | None:
+    answer: ResearchPreferences | None = visit.answer("research")
+    if answer is None:
+        return None
+    return {
+        "research_depth": answer.research_depth,
+        "content_types": list(answer.content_types),
+        "auto_research": answer.auto_research,
+        "factual_content": answer.factual_content,
+        "competitors": list(answer.competitors),
+        "comparisons": _comparisons(visit, answer),
+        "updated_at": answer.updated_at.isoformat(),
+    }
 
 
 def _comparisons(visit: Visit, answer: ResearchPreferences | None) -> list[dict[str, Any]]:
@@ -231,8 +298,8 @@ def _comparisons(visit: Visit, answer: ResearchPreferences | None) -> list[dict[
         {
             "url": url,
             "status": row.status,
-            "error_message": row.error_message,
-            "warning_message": row.warning_message,
+            "error_message": fault_in_words(row.error_code, row.error_message),
+            "warning_message": warning_in_words(row.warning_message),
             "pages_read": row.pages_read,
             "words": (row.measures or {}).get("word_count"),
             "own_site_measured": bool(own and own.get("enough_text")),

@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+from flask_babel import format_decimal, ngettext
 from flask_babel import gettext as _
 from flask_wtf import FlaskForm
 from wtforms import Field, PasswordField, RadioField, SelectMultipleField, StringField
@@ -10,7 +11,10 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import StopValidation, ValidationError
 from wtforms.widgets import CheckboxInput, ListWidget
 
+from webapp.languages import FormTranslations
+
 MAX_LINE = 1000
+TRANSLATIONS = FormTranslations()
 _UNSTORABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 """Control characters (line ends and tabs aside), and halves of characters."""
 
@@ -22,6 +26,10 @@ class StepForm(FlaskForm):
         """WTForms' own settings."""
 
         csrf = False
+
+        def get_translations(self, form: Any) -> FormTranslations:
+            """WTForms' own sentences in the language of the request."""
+            return TRANSLATIONS
 
     form_errors: list[str]
 
@@ -89,17 +97,26 @@ class Text:
                 raise StopValidation(str(self.required))
             raise StopValidation()
         if _UNSTORABLE.search(text):
-            raise ValidationError(_("This contains a character that cannot be stored."))
+            field.data = _UNSTORABLE.sub("\ufffd", text)  # given back so that it can be seen
+            raise ValidationError(
+                _("This holds a character that cannot be stored. It is shown as �: delete it.")
+            )
         if len(text) < self.low:
             raise ValidationError(
-                _("Write at least %(low)d characters; these are %(n)d.", low=self.low, n=len(text))
+                ngettext(
+                    "Write at least %(low)d characters. So far it is %(num)d.",
+                    "Write at least %(low)d characters. So far there are %(num)d.",
+                    len(text),
+                    low=self.low,
+                )
             )
         if len(text) > self.high:
             raise ValidationError(
-                _(
-                    "Keep it within %(high)d characters; these are %(n)d.",
-                    high=self.high,
-                    n=len(text),
+                ngettext(
+                    "Shorten this by %(num)d character: %(high)s fit.",
+                    "Shorten this by %(num)d characters: %(high)s fit.",
+                    len(text) - self.high,
+                    high=format_decimal(self.high),
                 )
             )
 

@@ -5,67 +5,16 @@ a step whose form fields are columns of its answer's table. None of the methods 
 knows whether a page, the API or a command called it.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol, TypeAlias
+from typing import Any
 
-from flask_babel import LazyString
-from markupsafe import Markup
-
+from webapp.wizard.calls import Call
 from webapp.wizard.forms import StepForm
 from webapp.wizard.merge import Merge, three_way
+from webapp.wizard.shown import Capability, Row, StepPage, Visit, Words
 
-Words: TypeAlias = str | LazyString
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of the review and the summary; `value` is what was answered, as people read it."""
-
-    label: Words
-    value: Words | list[Words] | Markup | None
-    note: Words | None = None
-
-
-@dataclass(frozen=True)
-class Capability:
-    """Something the product can do for this user, or not yet, and why."""
-
-    name: str
-    label: Words
-    available: bool
-    why: Words
-
-
-class Visit(Protocol):
-    """What a step sees of the session at hand: its id, and the answers that it asked for."""
-
-    @property
-    def session(self) -> Any:
-        """The session's own row; a step may set what belongs there, the engine stores it."""
-        ...
-
-    def answer(self, slug: str) -> Any:
-        """The stored answer of a step, None when there is none (or the step is not offered)."""
-        ...
-
-    def keep(self, slug: str, answer: Any) -> None:
-        """Tell the session of an answer that was just made, for the steps that follow from it."""
-        ...
-
-
-@dataclass(frozen=True)
-class StepPage:
-    """A page of a step beside its form, for instance the state of work that it began.
-
-    `context` is called with the visit and returns what the templates get; `fragment` is the part of
-    the page that a script fetches alone.
-    """
-
-    template: str
-    fragment: str
-    context: Callable[[Visit], Mapping[str, Any]]
+__all__ = ["Capability", "Row", "Step", "StepPage", "Visit", "Words"]
 
 
 class Step:
@@ -78,6 +27,10 @@ class Step:
     answer: type[Any] | None = None
     """Model with one row a session (an `Answer`); None for a step that stores otherwise."""
     optional: bool = False
+    minutes: int = 0
+    """How long the step takes most people; 0 says nothing."""
+    changeable: Words | None = None
+    """Whether it can be changed later, in a few words without a full stop, beside `minutes`."""
     needs: tuple[str, ...] = ()
     """Slugs of the steps whose answers this one reads; the engine loads them beside its own."""
     needs_all: bool = False
@@ -87,6 +40,13 @@ class Step:
     """Further pages of the step: last part of the address -> page."""
     actions: frozenset[str] = frozenset()
     """Further buttons (`action`) of the form: their post saves the form, then calls `act`."""
+    asks: frozenset[str] = frozenset()
+    """Further buttons that ask somebody outside: what is `sound` is kept, then `ask` is called."""
+    calls: Sequence[Call] = ()
+    """Further operations of the JSON API."""
+    brief_columns: Sequence[Any] = ()
+    """Columns of the answer, or subqueries about the session, that `brief` is made from. Every page
+    with the rail reads those of all steps, so they are few and short."""
 
     @property
     def template(self) -> str:
@@ -116,6 +76,10 @@ class Step:
     def check(self, form: StepForm, visit: Visit) -> dict[str, list[str]]:
         """Errors that only the stored answers can tell: {field: [messages]}."""
         return {}
+
+    def faults(self, visit: Visit) -> Iterable[str]:
+        """What is wrong with the stored answer beyond its form, for the final validation."""
+        return ()
 
     def save(self, form: StepForm, visit: Visit, now: datetime) -> None:
         """Store a valid form, inside the engine's transaction."""
@@ -153,6 +117,11 @@ class Step:
         """The lines of this step on the review and the summary."""
         return ()
 
+    def brief(self, *told: Any) -> Words | None:
+        """What was saved, in one line for the rail: "Comprehensive · News, Newsletters". `told` are
+        the values of `brief_columns`; called for a saved step that has some."""
+        return None
+
     def capabilities(self, visit: Visit) -> Iterable[Capability]:
         """What this step's answer makes possible, for the summary."""
         return ()
@@ -163,6 +132,27 @@ class Step:
 
     def report(self, visit: Visit) -> Mapping[str, Any]:
         """Results that the summary shows beside the rows: name in the template -> object."""
+        return {}
+
+    def sound(self, form: StepForm) -> dict[str, Any]:
+        """Of a validated form, however wrong: field -> value of what to keep before `ask`."""
+        return {}
+
+    def ask(self, action: str, form: StepForm, visit: Visit) -> tuple[str, str] | None:
+        """Ask outside, which may take seconds, in no transaction; the answer as the kind of a
+        message and its text. None when the form got an error instead."""
+        return None
+
+    def forget(self, session_id: str) -> None:
+        """Called before everything of the session is deleted, in that transaction: take along, once
+        it is committed, what the step keeps elsewhere."""
+
+    def facts(self, visit: Visit) -> Mapping[str, Any]:
+        """Keys of the JSON summary; null where nothing is stored, or the step is not asked."""
+        return {}
+
+    def outcome(self, visit: Visit) -> Mapping[str, Any]:
+        """What the JSON answer to completing says of this step."""
         return {}
 
     def act(self, action: str, visit: Visit, now: datetime) -> None:

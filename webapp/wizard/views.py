@@ -2,26 +2,29 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from flask_babel import ngettext
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DBAPIError
 from werkzeug.datastructures import MultiDict
-from werkzeug.exceptions import NotFound
+from werkzeug.exceptions import HTTPException, NotFound
 from wtforms import Field
 from wtforms.fields.choices import SelectFieldBase
 
-from webapp import errors
+from webapp import errors, languages, limits
+from webapp.bounds import Refused
 from webapp.config import settings
 from webapp.extensions import db
-from webapp.identity import anonymous
+from webapp.identity import anonymous, users
+from webapp.identity.caller import Caller, page_caller
 from webapp.security import from_our_own_page
-from webapp.wizard import revision, store
+from webapp.wizard import adoption, asking, revision, store
 from webapp.wizard.forms import StepForm
 from webapp.wizard.journey import Journey
 from webapp.wizard.step import Step
@@ -157,18 +160,19 @@ def save_step(slug: str) -> ResponseReturnValue:
     """One of the form's buttons; without one, save."""
     step = _step(slug)
     action = request.form.get("action", "save") or "save"
-    if action not in _ACTIONS and action not in step.actions:
+    if action not in {*_ACTIONS, *step.actions, *step.asks}:
         abort(422)
-    session_id = anonymous.session_id() or ""
-    visit = store.load(session_id, step) if _is_choosing() else None
+    caller = the_caller()
+    visit = store.load(caller, step) if _is_choosing() else None
     typed = step.form(formdata=_chosen_values(step, visit))
-    base = revision.read(session_id, slug, request.form.get("revision", ""))
+    base = revision.read(caller.session_id or "", slug, request.form.get("revision", ""))
+    view = _ask if action in step.asks else _ACTIONS.get(action, _save)
     try:
-        return _ACTIONS.get(action, _save)(session_id, step, typed, base)
+        return view(caller, step, typed, base)
     except store.SessionGone:
         return _begin_with_draft(step, typed)
     except StepLocked as error:
-        kept = store.keep_draft(session_id, step, typed.typed(), base)
+        kept = store.keep_draft(caller, step, typed.typed(), base)
         sentence = _("What you typed in “%(t)s” is kept for then.", t=step.title)
         return send_back(error, sentence if kept else "")
 
@@ -177,14 +181,14 @@ def save_step(slug: str) -> ResponseReturnValue:
 def draft(slug: str) -> ResponseReturnValue:
     """What a script sends while somebody types: kept, not validated, never a secret."""
     step = _step(slug)
-    session_id = anonymous.session_id()
-    if session_id is None:
+    caller = the_caller()
+    if not caller.is_somebody:
         abort(404)
-    base = revision.read(session_id, slug, request.form.get("revision", ""))
+    base = revision.read(caller.session_id or "", slug, request.form.get("revision", ""))
     form = step.form(formdata=request.form)
     try:
         page = request.form.get("page", "")[:40]
-        kept_at = store.keep_draft(session_id, step, form.typed(), base, page)
+        kept_at = store.keep_draft(caller, step, form.typed(), base, page)
     except store.SessionGone:
         abort(404)
     anonymous.renew()
@@ -212,20 +216,20 @@ def step_page(slug: str, name: str) -> ResponseReturnValue:
 # -- the buttons -----------------------------------------------------------------------------------
 
 
-def _save(session_id: str, step: Step, form: StepForm, base: int | None) -> ResponseReturnValue:
+def _save(caller: Caller, step: Step, form: StepForm, base: int | None) -> ResponseReturnValue:
     try:
         action, page_id = request.form.get("action", ""), request.form.get("page", "")
-        visit = store.save(session_id, step, form, base, action, page_id[:40])
+        visit = store.save(caller, step, form, base, action, page_id[:40])
     except store.AnswersInvalid as error:
-        visit = store.require(session_id, step)
+        visit = store.require(caller, step)
         page = _page(step, visit, error.form, revision.MISSING if error.merged else base)
         if error.merged:
             page.notice = _("This page now also holds what you saved in another window.")
         return _render(page), 422
     except store.StaleRevision:
-        return _conflict(step, store.require(session_id, step), form, base)
+        return _conflict(step, store.require(caller, step), form, base)
     except store.JourneyIncomplete as error:
-        page = _page(step, store.require(session_id, step), form, base)
+        page = _page(step, store.require(caller, step), form, base)
         page.extra["problems"] = [
             {"slug": s.slug, "title": s.title, "messages": messages}
             for s, messages in error.args[0]
@@ -233,7 +237,7 @@ def _save(session_id: str, step: Step, form: StepForm, base: int | None) -> Resp
         return _render(page), 422
     anonymous.renew(for_long=visit.session.completed)
     if visit.merged:
-        labels = ", ".join(label_of(step, name) for name in sorted(visit.merged))
+        labels = languages.listed(label_of(step, name) for name in sorted(visit.merged))
         flash(_("Saved, together with what another window had changed: %(f)s", f=labels), "success")
     if request.form.get("action") in step.actions:
         return redirect(url_for(".show_step", slug=step.slug), 303)
@@ -243,36 +247,56 @@ def _save(session_id: str, step: Step, form: StepForm, base: int | None) -> Resp
     return on_to(visit)
 
 
-def _back(session_id: str, step: Step, form: StepForm, base: int | None) -> ResponseReturnValue:
-    store.keep_draft(session_id, step, form.typed(), base)
+def _back(caller: Caller, step: Step, form: StepForm, base: int | None) -> ResponseReturnValue:
+    store.keep_draft(caller, step, form.typed(), base)
     before = store.journey().before(step.slug) or step
     return redirect(url_for(".show_step", slug=before.slug), 303)
 
 
-def _later(session_id: str, step: Step, form: StepForm, base: int | None) -> ResponseReturnValue:
-    store.keep_draft(session_id, step, form.typed(), base)
-    flash(_("Kept for later. You can close this page; this step waits for you here."), "success")
+def _later(caller: Caller, step: Step, form: StepForm, base: int | None) -> ResponseReturnValue:
+    if _is_choosing():  # the switch of the language, beside two versions to choose from
+        return _conflict(step, store.require(caller, step), form, base)
+    with languages.before():  # a suggestion in the language left behind is no draft
+        store.keep_draft(caller, step, form.typed(), base)
+    if not request.args:  # else the button of a switch: language, theme
+        flash(
+            _("Kept for later. You can close this page; this step waits for you here."), "success"
+        )
     return redirect(url_for(".show_step", slug=step.slug), 303)
 
 
-def _skip(session_id: str, step: Step, form: StepForm, base: int | None) -> ResponseReturnValue:
+def _skip(caller: Caller, step: Step, form: StepForm, base: int | None) -> ResponseReturnValue:
     try:
-        visit = store.skip(session_id, step, base, form.typed())
+        visit = store.skip(caller, step, base, form.typed())
     except store.StepRequired:
-        page = _page(step, store.require(session_id, step), form, base)
+        page = _page(step, store.require(caller, step), form, base)
         page.notice = _("This step is needed: it cannot be skipped.")
         return _render(page), 422
     except store.StaleRevision:
-        return _conflict(step, store.require(session_id, step), form, base)
+        return _conflict(step, store.require(caller, step), form, base)
     return redirect(url_for(".summary"), 303) if visit.session.completed else on_to(visit)
 
 
-def _discard(session_id: str, step: Step, _form: StepForm, base: int | None) -> ResponseReturnValue:
-    store.keep_draft(session_id, step, None, base)
+def _ask(caller: Caller, step: Step, form: StepForm, base: int | None) -> ResponseReturnValue:
+    try:
+        action, page_id = request.form["action"], request.form.get("page", "")
+        said = asking.keep_and_ask(caller, step, action, form, base, page_id[:40])
+    except store.StaleRevision:
+        return _conflict(step, store.require(caller, step), form, base)
+    if said:
+        flash(said[1], said[0])
+    anonymous.renew()
+    if form.errors:
+        return _render(_page(step, store.require(caller, step), form, revision.MISSING)), 422
     return redirect(url_for(".show_step", slug=step.slug), 303)
 
 
-_ACTIONS: dict[str, Callable[[str, Step, StepForm, int | None], ResponseReturnValue]] = {
+def _discard(caller: Caller, step: Step, _form: StepForm, base: int | None) -> ResponseReturnValue:
+    store.keep_draft(caller, step, None, base)
+    return redirect(url_for(".show_step", slug=step.slug), 303)
+
+
+_ACTIONS: dict[str, Callable[[Caller, Step, StepForm, int | None], ResponseReturnValue]] = {
     "save": _save,
     "back": _back,
     "later": _later,
@@ -317,11 +341,8 @@ def confirm_reset() -> ResponseReturnValue:
 @bp.post("/reset")
 def reset() -> ResponseReturnValue:
     """Delete the caller's answers and start again."""
-    session_id = anonymous.session_id()
-    if session_id is None:
-        return to_the_start()
     try:
-        store.reset(session_id)
+        store.reset(the_caller())
     except store.SessionGone:
         return to_the_start()
     flash(_("Everything was deleted. You are at the beginning again."), "success")
@@ -331,15 +352,21 @@ def reset() -> ResponseReturnValue:
 @bp.get("/sign-out")
 def confirm_sign_out() -> ResponseReturnValue:
     """Say what "Forget this device" means before it is done."""
-    return render_template("wizard/sign_out.html") if visit_or_none() else to_the_start()
+    if visit_or_none() is None and not users.current():
+        return to_the_start()
+    return render_template("wizard/sign_out.html", signed_in=bool(users.current()))
 
 
 @bp.post("/sign-out")
 def sign_out() -> ResponseReturnValue:
     """Forget this browser's part; the answers stay."""
-    anonymous.forget()
-    flash(_("This browser has forgotten you. Your answers are still stored."), "success")
-    return redirect(url_for(".welcome"), 303)
+    signed_in = bool(users.current())
+    users.sign_out()
+    if signed_in:
+        flash(_("You are signed out here. Your answers are still stored."), "success")
+    else:
+        flash(_("This browser has forgotten you. Your answers are still stored."), "success")
+    return redirect(url_for("sign_in.show" if settings().sign_in_url else ".welcome"), 303)
 
 
 # -- when something is in the way ------------------------------------------------------------------
@@ -366,7 +393,33 @@ def token_expired(_error: CSRFError) -> ResponseReturnValue:
         "What you typed is still here: send it once more."
     )
     plain = _("This page was open for too long. Go back, load it again, and try once more.")
-    return _give_back(400, sentence) or errors.error_page(400, plain)
+    return give_back(400, sentence) or errors.error_page(400, plain)
+
+
+@bp.app_errorhandler(Refused)
+def unreadable(error: Refused) -> ResponseReturnValue:
+    """The same form again where it can be read, with what is wrong in it; nothing was stored."""
+    given_back = None
+    if error.code == 400:
+        given_back = give_back(400, str(error.description), database=False)
+    return given_back or errors.http_error(error)
+
+
+@bp.app_errorhandler(limits.RateLimitExceeded)
+def too_often(error: limits.RateLimitExceeded) -> ResponseReturnValue:
+    """The same form again, with what was typed, and when to try again; nothing was stored."""
+    seconds = limits.retry_after()
+    sentence = ngettext(
+        "This was sent too often, so it is not saved yet. What you typed is still here: "
+        "try again in %(num)d second.",
+        "This was sent too often, so it is not saved yet. What you typed is still here: "
+        "try again in %(num)d seconds.",
+        seconds,
+    )
+    given_back = give_back(429, sentence, database=False)
+    response = current_app.make_response(given_back or errors.http_error(error))
+    response.headers["Retry-After"] = str(seconds)
+    return response
 
 
 def database_away(error: Exception) -> ResponseReturnValue:
@@ -378,7 +431,7 @@ def database_away(error: Exception) -> ResponseReturnValue:
     )
     given_back = None
     if request.method == "POST" and errors.is_database_away(error):
-        given_back = _give_back(503, sentence, database=False)
+        given_back = give_back(503, sentence, database=False)
     if given_back is None:
         return errors.database_error(error)
     response = current_app.make_response(given_back)
@@ -390,7 +443,7 @@ for _kind in (*errors.DATABASE_ERRORS, DBAPIError):
     bp.register_error_handler(_kind, database_away)
 
 
-def _give_back(status: int, notice: str, database: bool = True) -> ResponseReturnValue | None:
+def give_back(status: int, notice: str, database: bool = True) -> ResponseReturnValue | None:
     """The form of the refused post, filled with what was typed; None where there is no such form or
     the post did not come from a page of ours. Without the database it shows the form alone."""
     slug = (request.view_args or {}).get("slug", "")
@@ -399,7 +452,7 @@ def _give_back(status: int, notice: str, database: bool = True) -> ResponseRetur
         return None
     visit = None
     if database:
-        with suppress(*errors.DATABASE_ERRORS):
+        with suppress(HTTPException, adoption.ChoiceOpen, *errors.DATABASE_ERRORS):
             visit = visit_or_none(step)
     form = step.form(formdata=_chosen_values(step, visit))
     page = Page(step, form, visit, notice=notice, retry=True)
@@ -411,6 +464,38 @@ def _give_back(status: int, notice: str, database: bool = True) -> ResponseRetur
     if step.needs_all:
         page.extra["sections"] = _sections(visit) if visit else []
     return _render(page), status
+
+
+def keep_typed(caller: Caller, of_this_session: bool = True) -> Step | None:
+    """Keep the refused form of a step as a draft of this caller's session; returns the step, None
+    where no form of a step was sent. `of_this_session`: the form was made for it. Raises
+    SessionGone."""
+    step = store.journey().get((request.view_args or {}).get("slug", ""))
+    if request.endpoint != f"{bp.name}.save_step" or step is None:
+        return None
+    typed = step.form(formdata=_chosen_values(step, None)).typed()
+    sent = request.form.get("revision", "") if of_this_session else ""
+    base = revision.read(caller.session_id or "", step.slug, sent)
+    store.keep_draft(caller, step, typed, base)
+    return step
+
+
+def keep_for_sign_in() -> Step | None:
+    """Keep the form of somebody who has to sign in first, in a session that nobody owns yet; it
+    becomes theirs, or its text a draft of theirs, as soon as they have. As `keep_typed` otherwise.
+    """
+    if request.endpoint != f"{bp.name}.save_step":
+        return None
+    kept_in = Caller(users.kept_in() or store.new_session_id())
+    try:
+        step = keep_typed(kept_in, of_this_session=False)
+    except store.SessionGone:
+        kept_in = store.open_session(kept_in)
+        step = keep_typed(kept_in, of_this_session=False)
+    if step is not None and kept_in.session_id:
+        sent = request.form.get("revision", "")
+        users.keep_for_sign_in(kept_in.session_id, step.slug, sent)
+    return step
 
 
 class _Nobody:
@@ -435,20 +520,35 @@ def _step(slug: str) -> Step:
     return step
 
 
+def the_caller() -> Caller:
+    """Who asks for this page. Whoever has just signed in gets, with that, what their browser had
+    before; raises ChoiceOpen when that needs a question, and what `page_caller` raises."""
+    caller = page_caller()
+    if left := users.left():
+        if not adoption.settle(caller, left):
+            raise adoption.ChoiceOpen
+        users.settle()
+    if caller.user_id and not caller.session_id and (found := store.id_of(caller)):
+        anonymous.know(found)
+        caller = replace(caller, session_id=found)
+    return caller
+
+
 def visit_or_none(step: Step | None = None, everything: bool = False) -> Visit | None:
     """The caller's session, read for this step; their cookie is renewed while it is used."""
-    session_id = anonymous.session_id()
-    visit = store.load(session_id, step, everything) if session_id else None
+    caller = the_caller()
+    visit = store.load(caller, step, everything) if caller.is_somebody else None
     if visit is not None:
+        if caller.user_id:
+            anonymous.know(visit.session.id)
         anonymous.renew(for_long=visit.session.completed)
     return visit
 
 
 def _open() -> Visit:
-    session_id = anonymous.offered_id()
-    store.open_session(session_id)
-    anonymous.remember(session_id)
-    return store.require(session_id)
+    opened = store.open_session(replace(the_caller(), session_id=anonymous.offered_id()))
+    anonymous.remember(opened.session_id or "")
+    return store.require(opened)
 
 
 def on_to(visit: Visit) -> ResponseReturnValue:
@@ -467,8 +567,8 @@ def to_the_start() -> ResponseReturnValue:
 
 def _begin_with_draft(step: Step, form: StepForm) -> ResponseReturnValue:
     """The caller has no session (any more): open one, keep what was typed as the step's draft."""
-    session_id = _open().session.id
-    store.keep_draft(session_id, step, form.typed(), revision.MISSING)
+    _open()
+    store.keep_draft(the_caller(), step, form.typed(), revision.MISSING)
     flash(
         _(
             "Your earlier session has ended, so a new one was begun. What you typed in “%(title)s” "
@@ -477,7 +577,7 @@ def _begin_with_draft(step: Step, form: StepForm) -> ResponseReturnValue:
         ),
         "warning",
     )
-    return on_to(store.require(session_id))
+    return on_to(store.require(the_caller()))
 
 
 def _page(step: Step, visit: Visit, form: StepForm | None = None, base: int | None = None) -> Page:
@@ -522,6 +622,7 @@ def _rail_item(
         "slug": step.slug,
         "title": step.title,
         "optional": step.optional,
+        "brief": visit.brief(step) if visit else None,
         "state": state,
         "url": url_for(".show_step", slug=step.slug) if reachable else None,
     }
@@ -628,7 +729,7 @@ def _conflict(step: Step, visit: Visit, typed: StepForm, base: int | None) -> Re
 def display(field: Field) -> str:
     """A field's value as people read it."""
     if isinstance(field, SelectFieldBase):
-        return ", ".join(str(option.label.text) for option in field if option.checked)
+        return languages.listed(option.label.text for option in field if option.checked)
     if isinstance(field.data, bool):
         return _("Yes") if field.data else _("No")
     return str(field.data or "")

@@ -119,7 +119,7 @@ def test_a_name_is_data_and_neither_template_nor_html(name) -> None:
     made = build_persona(answers(persona_name=name, audience=name * 2), None, BUSINESS)
     assert made["core_persona"]["identity"]["persona_name"] == name
     assert (
-        f"{name} writes for {name * 2}."
+        f"{name} writes for these readers: {name * 2}."
         in (made["core_persona"]["identity"]["brand_voice_description"])
     )
 

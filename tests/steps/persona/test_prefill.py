@@ -73,6 +73,19 @@ def test_without_an_industry_or_subject_the_most_telling_word_names_the_persona(
     assert origins["persona_name"] == "From the most telling word on loaf.example.org"
 
 
+def test_several_topics_are_not_strung_together_to_a_name() -> None:
+    read = {**LONG, "target_audience": {"industry_focus": "sourdough, flour, oven"}}
+    assert prefill(read, None)[0]["persona_name"] == "The sourdough writer"
+    named = prefill(None, {"industry": "Bakery, café; catering"})[0]
+    assert named["persona_name"] == "The Bakery writer"
+
+
+def test_suggested_readers_begin_with_a_capital_and_speak_the_readers_language() -> None:
+    derived = "readers of English, general education; addressed directly"
+    read = {**LONG, "recommended_settings": {"target_audience": derived}}
+    assert prefill(read, None)[0]["audience"].startswith("Readers of English")
+
+
 @pytest.mark.parametrize("focus", ["General", "unknown", "", None, [], ["General"]])
 def test_a_subject_that_says_nothing_does_not_name_the_persona(focus) -> None:
     read = {**analysis(top_words=[]), "target_audience": {"industry_focus": focus}}

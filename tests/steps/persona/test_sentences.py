@@ -76,7 +76,7 @@ def test_every_generated_sentence_goes_through_the_translation() -> None:
         return "ÜBERSETZT"
 
     made = build_persona(answers(), LONG, None, upper)
-    assert set(seen) <= {*SENTENCES.values(), *TERMS}
+    assert set(seen) <= {*SENTENCES.values(), *TERMS, ", "}
     assert made["core_persona"]["tone_agreement"]["sentence"] == "ÜBERSETZT"
     assert set(made["core_persona"]["stylistic_constraints"]["rules"]) == {"ÜBERSETZT"}
     for persona in made["platform_personas"].values():
@@ -160,7 +160,7 @@ def test_a_text_whose_codes_are_not_known_stays_as_it_was_stored(codes: Any) -> 
 def test_what_a_user_wrote_is_never_translated_or_read_as_a_template() -> None:
     said = sentence("voice_who", name="Casual", audience="{name} {0}", tone="Casual")
     heard = words_of(said, lambda text: "Locker" if text == "Casual" else text)
-    assert heard == "Casual writes for {name} {0}. The tone is Locker."
+    assert heard == "Casual writes for these readers: {name} {0}. The tone is Locker."
 
 
 def test_a_list_of_tones_is_translated_one_by_one() -> None:

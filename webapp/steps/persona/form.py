@@ -61,26 +61,43 @@ class PersonaForm(StepForm):
         _l("Name of the persona"),
         filters=[strip],
         validators=[Text(1, 80, _l("Give the persona a name."))],
-        description=_l("A name for the voice that will write for you, up to 80 characters."),
+        description=_l(
+            "By it you know this voice again, for example “The baker”. Up to 80 characters."
+        ),
         render_kw={"autocomplete": "off"},
     )
-    tone = OneOf(_l("Tone"), choices=TONES, required=_l("Choose a tone."))
+    tone = OneOf(
+        _l("Tone"),
+        choices=TONES,
+        required=_l("Choose the tone that your texts should have."),
+        description=_l("How your texts should sound. Words that break it are advised against."),
+    )
     audience = TextAreaField(
         _l("Audience"),
         filters=[strip],
-        validators=[Text(2, 500, _l("Say whom you write for."))],
-        description=_l("Whom should the texts speak to?"),
+        validators=[Text(2, 500, _l("Write down whom your texts should speak to."))],
+        description=_l(
+            "Whom should the texts speak to? For example people who bake at home. "
+            "2 to 500 characters."
+        ),
     )
     voice_description = TextAreaField(
         _l("Voice in your own words (optional)"),
         filters=[strip],
         validators=[Text(high=1000)],
-        description=_l("For example: warm, plain, never boastful."),
+        description=_l(
+            "How it sounds when it is right, for example: warm, plain, never boastful. "
+            "It goes into your persona word for word. Up to 1,000 characters."
+        ),
     )
     selected_platforms = SomeOf(
         _l("Where will the texts appear?"),
         choices=PLATFORMS,
         required=_l("Choose at least one platform."),
+        description=_l(
+            "Choose all that fit. For each, your persona gets its limits and advice that suits "
+            "the way you write."
+        ),
     )
     tone_choice = OneOf(
         _l("Your tone and your pages"), choices=[(KEEP, _l("Keep my choice")), *TONES]

@@ -1,8 +1,10 @@
 """What the persona step can suggest before anything is answered, and what it will rest on."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
+from webapp.site.profile import audience_in_words
 from webapp.steps.persona.evidence import (
     MANY_CONTRACTIONS,
     MANY_EXCLAMATIONS,
@@ -52,7 +54,7 @@ def prefill(
     found = {
         "persona_name": _name(writer, analysis, business, translate),
         "tone": _tone(writer),
-        "audience": _audience(writer, analysis, business),
+        "audience": _audience(writer, analysis, business, translate),
         "voice_description": _voice(writer, translate, number),
         "selected_platforms": _platforms(writer, analysis),
     }
@@ -117,10 +119,10 @@ def _name(
     business: Mapping[str, Any] | None,
     translate: Translate,
 ) -> Suggestion | None:
-    industry = subject((business or {}).get("industry"), 60)
+    industry = _first(subject((business or {}).get("industry"), 60))
     focus = ""
     if writer.measured:
-        focus = subject(section(analysis, "target_audience").get("industry_focus"), 60)
+        focus = _first(subject(section(analysis, "target_audience").get("industry_focus"), 60))
     if industry:
         topic, origin = industry, sentence("from_industry")
     elif focus:
@@ -132,12 +134,20 @@ def _name(
     return clean(words_of(sentence("name_suggestion", topic=topic), translate), 80), origin
 
 
+def _first(topics: str) -> str:
+    """The first of several topics: strung together they are no name."""
+    return re.split(r"[,;]", topics)[0].strip()
+
+
 def _tone(writer: Evidence) -> Suggestion | None:
     return (writer.tone, sentence("from_tone", site=writer.site)) if writer.tone else None
 
 
 def _audience(
-    writer: Evidence, analysis: Mapping[str, Any] | None, business: Mapping[str, Any] | None
+    writer: Evidence,
+    analysis: Mapping[str, Any] | None,
+    business: Mapping[str, Any] | None,
+    translate: Translate,
 ) -> Suggestion | None:
     """The user's own words come before what was derived from the pages."""
     stated = clean((business or {}).get("target_audience"), 500)
@@ -150,7 +160,8 @@ def _audience(
         derived = subject(section(analysis, "target_audience").get("demographics"), 500)
     if len(derived) < 2:
         return None
-    return derived, sentence("from_audience", site=writer.site)
+    said = audience_in_words(derived, translate)
+    return said[:1].upper() + said[1:], sentence("from_audience", site=writer.site)
 
 
 def _voice(writer: Evidence, translate: Translate, number: WriteNumber) -> Suggestion | None:

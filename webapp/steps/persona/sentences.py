@@ -11,14 +11,11 @@ from collections.abc import Callable, Mapping
 from string import Formatter
 from typing import Any, NamedTuple
 
+from webapp.site.marked import N_
+
 Translate = Callable[[str], str]
 WriteNumber = Callable[[float, str], str]
 """A number and how the table would format it (`,`, `g` or nothing) -> as the reader writes it."""
-
-
-def N_(text: str) -> str:  # noqa: N802 - the name that the extraction knows
-    """Mark a text for translation and leave it as it is."""
-    return text
 
 
 def as_written(text: str) -> str:
@@ -69,7 +66,7 @@ SENTENCES: dict[str, str] = {
     ),
     "basis_instead_answers": N_("So your persona will rest on your answers instead."),
     # The voice, one paragraph.
-    "voice_who": N_("{name} writes for {audience}. The tone is {tone}."),
+    "voice_who": N_("{name} writes for these readers: {audience}. The tone is {tone}."),
     "voice_measured_pages": N_(
         "This was measured on {words:,} words on {pages:,} pages of {site}."
     ),
@@ -407,5 +404,6 @@ _MAY_BE_TERMS = frozenset({"tone", "stated", "measured", "platform", "site"})
 def _in_words(name: str, value: Any, translate: Translate) -> Any:
     """A term of ours in the reader's language; what a user or a site wrote stays."""
     if name == "tones" and isinstance(value, str):
-        return ", ".join(translate(one) if one in TERMS else one for one in value.split(", "))
+        parts = (translate(one) if one in TERMS else one for one in value.split(", "))
+        return translate(", ").join(parts)
     return translate(value) if name in _MAY_BE_TERMS and value in TERMS else value

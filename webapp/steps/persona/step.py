@@ -5,11 +5,17 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from flask_babel import format_decimal, lazy_ngettext
 from flask_babel import lazy_gettext as _l
 
+from webapp import apidoc
+from webapp.apidoc import Operation
 from webapp.steps.persona.build import basis_sentence, build_persona, prefill
+from webapp.steps.persona.evidence import read_evidence
 from webapp.steps.persona.form import KEEP, PLATFORMS, TONES, PersonaForm
 from webapp.steps.persona.models import PersonaData
+from webapp.steps.persona.platforms import PLATFORMS as LIMITS
+from webapp.steps.persona.platforms import optimal_sentence_length
 from webapp.steps.persona.shown import (
     number,
     shown_persona,
@@ -18,9 +24,10 @@ from webapp.steps.persona.shown import (
     translate,
 )
 from webapp.steps.persona.texts import TEXTS, changed_edits, own_words
+from webapp.wizard.calls import Reads
 from webapp.wizard.forms import StepForm
 from webapp.wizard.merge import Merge, three_way
-from webapp.wizard.step import Capability, Row, Step, Visit
+from webapp.wizard.step import Capability, Row, Step, Visit, Words
 
 __all__ = ["PLATFORMS", "TONES", "PersonaForm", "PersonaStep"]
 
@@ -34,12 +41,38 @@ class PersonaStep(Step):
     slug = "persona"
     title = _l("Persona")
     description = _l(
-        "Give your writing a voice. What we measured is filled in already: "
-        "change what does not fit."
+        "A persona is the voice that your texts are written in. What is known of you is filled in "
+        "already: change what does not fit."
     )
+    minutes = 2
+    changeable = _l("You can change it later, down to the wording")
     form = PersonaForm
     answer = PersonaData
     needs = ("website",)
+    calls = (
+        Reads(
+            "GET",
+            "persona",
+            Operation(
+                "The persona",
+                "Answers",
+                {
+                    200: apidoc.answer(
+                        core_persona=apidoc.OBJECT,
+                        platform_personas=apidoc.OBJECT,
+                        quality_metrics=apidoc.OBJECT,
+                        selected_platforms=apidoc.STRINGS,
+                        edited=apidoc.STRINGS,
+                    )
+                },
+                detail="In English codes, with the user's own words in their places; `edited` "
+                "names these. 404 while the step is open.",
+                etag=True,
+            ),
+            lambda visit, _params: _as_dict(visit),
+        ),
+    )
+    brief_columns = (PersonaData.persona_name, PersonaData.tone)
 
     def prefill(self, visit: Visit) -> dict[str, Any]:
         """From the analysis, or the business description."""
@@ -96,12 +129,14 @@ class PersonaStep(Step):
         analysis, business = _material(visit)
         answer: PersonaData | None = visit.answer(self.slug)
         basis = basis_sentence(analysis, business, translate, number)
+        card = _card(analysis, business)
         if answer is None:
             _values, origins = prefill(analysis, business, translate, number)
-            return {"origins": origins, "basis": basis, "texts": {}, "persona": None}
+            return {"origins": origins, "basis": basis, "texts": {}, "persona": None, "card": card}
         return {
             "origins": {},
             "basis": basis,
+            "card": card,
             "texts": texts_to_edit(answer),
             "persona": shown_persona(answer, analysis),
         }
@@ -111,6 +146,21 @@ class PersonaStep(Step):
         answer: PersonaData | None = visit.answer(self.slug)
         analysis, _business = _material(visit)
         return {"persona": shown_persona(answer, analysis) if answer else None}
+
+    def facts(self, visit: Visit) -> Mapping[str, Any]:
+        """The answers, and how complete the persona is."""
+        answer: PersonaData | None = visit.answer(self.slug)
+        if answer is None:
+            return {"personalization_settings": None, "persona_readiness": None}
+        metrics = answer.quality_metrics
+        return {
+            "personalization_settings": {name: getattr(answer, name) for name in ANSWERS},
+            "persona_readiness": {"ready": True, **metrics},
+        }
+
+    def outcome(self, visit: Visit) -> Mapping[str, Any]:
+        """Whether there is a persona."""
+        return {"persona_generated": visit.answer(self.slug) is not None}
 
     def rows(self, visit: Visit) -> Iterable[Row]:
         """The answers."""
@@ -133,6 +183,10 @@ class PersonaStep(Step):
             yield Row(_l("Written by you"), list(labels))
         yield Row(_l("Platforms"), [platforms.get(p, p) for p in answer.selected_platforms])
 
+    def brief(self, name: str, tone: str) -> Words:
+        """Name and tone."""
+        return f"{name} · {dict(TONES).get(tone, tone)}"
+
     def capabilities(self, visit: Visit) -> Iterable[Capability]:
         """A persona personalises; enough measured text lets it speak like its owner."""
         answer: PersonaData | None = visit.answer(self.slug)
@@ -146,7 +200,12 @@ class PersonaStep(Step):
             "persona_generation",
             _l("Persona generation"),
             enough,
-            _l("It rests on %(n)s words of yours.", n=f"{words:,}")
+            lazy_ngettext(
+                "It rests on %(n)s word of yours.",
+                "It rests on %(n)s words of yours.",
+                words,
+                n=format_decimal(words),
+            )
             if enough
             else _l("It needs at least %(n)d words of yours to measure.", n=ENOUGH_WORDS),
         )
@@ -159,6 +218,28 @@ def _material(visit: Visit) -> tuple[dict[str, Any] | None, dict[str, str] | Non
         return None, None
     analysis = website.current_analysis if website.use_analysis else None
     return analysis.as_dict() if analysis else None, website.business
+
+
+def _as_dict(visit: Visit) -> dict[str, Any] | None:
+    answer: PersonaData | None = visit.answer("persona")
+    return answer.as_dict() if answer else None
+
+
+def _card(
+    analysis: Mapping[str, Any] | None, business: Mapping[str, Any] | None
+) -> list[dict[str, Any]]:
+    """Each platform with its limit of characters (None: there is none) and the words a sentence
+    that suit it and this writer, for the card that follows the choice."""
+    mean = read_evidence({}, analysis, business).sentence_length
+    return [
+        {
+            "code": code,
+            "label": label,
+            "limit": LIMITS[code].character_limit,
+            "words": optimal_sentence_length(LIMITS[code], mean),
+        }
+        for code, label in PLATFORMS
+    ]
 
 
 def _said(form: StepForm, otherwise: Mapping[str, Any]) -> dict[str, Any]:

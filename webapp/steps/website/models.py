@@ -69,6 +69,8 @@ class WebsiteAnalysis(Owned, Model):
     """Of the reading that is under way, or was last: the pages read so far."""
     pages_known: Mapped[int | None]
     """And those that it will read as far as is known."""
+    so_far: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    """While a reading is under way: `webapp.site.analyse.known_so_far`, about once a second."""
     page_cache: Mapped[dict[str, Any] | None] = mapped_column(JSON, deferred=True)
     """What `webapp.site.crawl.keep` remembers for the next reading; the worker alone loads it."""
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)

@@ -3,22 +3,20 @@
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
+from flask_babel import format_decimal, ngettext
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import select, update
 from sqlalchemy.orm.attributes import set_committed_value
 
-from webapp import jobs
-from webapp.extensions import db, insert_into
-from webapp.site.address import spellings
+from webapp.readings import fault_in_words, term_in_words, warning_in_words
+from webapp.steps.website.calls import CALLS, current
 from webapp.steps.website.form import WebsiteForm
 from webapp.steps.website.models import COMPLETED, FAILED, QUEUED, WebsiteAnalysis, WebsiteAnswer
+from webapp.steps.website.queueing import analysis_of, queue
 from webapp.wizard.forms import StepForm
-from webapp.wizard.step import Capability, Row, Step, StepPage, Visit
-
-ANALYSE = "website-analysis"
-"""The kind of its jobs."""
+from webapp.wizard.step import Capability, Row, Step, StepPage, Visit, Words
 
 
 class WebsiteStep(Step):
@@ -27,12 +25,16 @@ class WebsiteStep(Step):
     slug = "website"
     title = _l("Your website")
     description = _l(
-        "Give the address of your site and we measure how you write there. "
-        "No site yet? Describe your business in a few words."
+        "We read the public pages of your site and measure how you write there, so that new texts "
+        "sound like you. No site yet? Then describe your business in a few words."
     )
+    minutes = 2
+    changeable = _l("You can change it later; a new address is read anew")
     form = WebsiteForm
     answer = WebsiteAnswer
     actions = frozenset({"again"})
+    calls = CALLS
+    brief_columns = (WebsiteAnswer.has_website, WebsiteAnswer.website_url, WebsiteAnswer.industry)
 
     def __init__(self) -> None:
         self.pages = {
@@ -62,16 +64,16 @@ class WebsiteStep(Step):
         answer: WebsiteAnswer = visit.answer(self.slug)
         analysis = None
         if answer.has_website and answer.website_url:
-            analysis = _analysis_of(visit.session.id, answer.website_url, now)
+            analysis = analysis_of(visit.session.id, answer.website_url, now)
             if analysis.status in {QUEUED, FAILED}:
-                _queue(analysis, now)
+                queue(analysis, now)
         set_committed_value(answer, "analysis", analysis)
 
     def act(self, action: str, visit: Visit, now: datetime) -> None:
         """Analyse again, unless it is under way; the older result stays until the newer comes."""
         analysis = visit.answer(self.slug).current_analysis
         if analysis is not None and not analysis.under_way:
-            _queue(analysis, now)
+            queue(analysis, now)
 
     def beside_form(self, visit: Visit) -> Mapping[str, Any]:
         """The state of the analysis."""
@@ -86,6 +88,20 @@ class WebsiteStep(Step):
         """The analysis, for the summary."""
         answer: WebsiteAnswer | None = visit.answer(self.slug)
         return {"analysis": answer.current_analysis if answer else None}
+
+    def same(self, form: StepForm, answer: Any) -> bool:
+        """An address whose analysis was deleted is to be read once more."""
+        unread = answer is not None and answer.has_website and answer.analysis is None
+        return not unread and super().same(form, answer)
+
+    def facts(self, visit: Visit) -> Mapping[str, Any]:
+        """The address, or the business in its place, and what was measured."""
+        answer: WebsiteAnswer | None = visit.answer(self.slug)
+        return {
+            "website_url": answer.website_url if answer else None,
+            "business": answer.business if answer else None,
+            "style_analysis": current(visit, {}),
+        }
 
     def _analysis_page(self, visit: Visit) -> Mapping[str, Any]:
         return {"analysis": self.beside_form(visit)["analysis"]}
@@ -114,6 +130,12 @@ class WebsiteStep(Step):
             if value := getattr(answer, name):
                 yield Row(label, value)
 
+    def brief(self, has_website: bool, url: str | None, industry: str) -> Words:
+        """The site's host, or the industry."""
+        if has_website and url:
+            return (urlsplit(url).hostname or url).removeprefix("www.")
+        return industry or _l("No website yet")
+
     def capabilities(self, visit: Visit) -> Iterable[Capability]:
         """An analysis that is done."""
         answer: WebsiteAnswer | None = visit.answer(self.slug)
@@ -140,50 +162,19 @@ def _style(analysis: WebsiteAnalysis | None) -> Any:
     style = analysis.writing_style or {}
     if analysis.status == COMPLETED and style.get("tone"):
         words = (analysis.measures or {}).get("word_count") or 0
-        return _("%(tone)s, measured on %(words)s words", tone=style["tone"], words=f"{words:,}")
+        if analysis.measures is None:  # of an earlier system, which told no figures
+            return term_in_words(style["tone"])
+        return ngettext(
+            "%(tone)s, measured on %(words)s word",
+            "%(tone)s, measured on %(words)s words",
+            words,
+            tone=term_in_words(style["tone"]),
+            words=format_decimal(words),
+        )
     if analysis.status == COMPLETED:
-        return analysis.warning_message or _("Read, but there was too little text to measure.")
+        little = _("Read, but there was too little text to measure.")
+        return warning_in_words(analysis.warning_message) or little
     if analysis.status == FAILED:
-        return analysis.error_message or _("The analysis did not succeed.")
+        why = fault_in_words(analysis.error_code, analysis.error_message)
+        return why or _("The analysis did not succeed.")
     return _("The analysis is running.")
-
-
-def _analysis_of(session_id: str, url: str, moment: datetime) -> WebsiteAnalysis:
-    """The session's one row for this address, made on first need.
-
-    A row under another spelling of it (`www.`, http) takes this one on, so that a site is read once
-    however it is written. The session's lock is held: nobody else spells in between.
-    """
-    of_session = WebsiteAnalysis.session_id == session_id
-    same = select(WebsiteAnalysis.id).where(
-        of_session, WebsiteAnalysis.website_url.in_(spellings(url))
-    )
-    exact = select(WebsiteAnalysis.id).where(of_session, WebsiteAnalysis.website_url == url)
-    newest = same.order_by(WebsiteAnalysis.updated_at.desc()).limit(1).scalar_subquery()
-    db.session.execute(
-        update(WebsiteAnalysis)
-        .where(of_session, WebsiteAnalysis.id == newest, ~exact.exists())
-        .values(website_url=url)
-        .execution_options(synchronize_session=False)
-    )
-    row = insert_into(WebsiteAnalysis).values(
-        session_id=session_id, website_url=url, status=QUEUED, queued_at=moment
-    )
-    return db.session.scalars(
-        row.on_conflict_do_update(
-            index_elements=["session_id", "website_url"],
-            set_={"website_url": row.excluded.website_url},  # so that the old row is returned
-        ).returning(WebsiteAnalysis),
-        execution_options={"populate_existing": True},
-    ).one()
-
-
-def _queue(analysis: WebsiteAnalysis, moment: datetime) -> None:
-    """Have it read. When there is no room the answer is stored all the same, and the analysis says
-    why it waits for a second try."""
-    refusal = jobs.add(ANALYSE, analysis.id, analysis.session_id)
-    if refusal:
-        analysis.status = FAILED
-        analysis.error_code, analysis.error_message = refusal.code, refusal.sentence
-    elif analysis.status not in {QUEUED, "in_progress"}:
-        analysis.status, analysis.queued_at = QUEUED, moment

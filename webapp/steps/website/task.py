@@ -9,17 +9,19 @@ from typing import Any, ClassVar, NamedTuple
 from sqlalchemy import select, update
 from sqlalchemy.exc import SQLAlchemyError
 
+from webapp import tally
 from webapp.config import settings
 from webapp.extensions import db
+from webapp.site.marked import N_
 from webapp.steps.website import turns
 from webapp.steps.website.models import COMPLETED, FAILED, IN_PROGRESS, RESULTS, WebsiteAnalysis
-from webapp.steps.website.step import ANALYSE
+from webapp.steps.website.queueing import ANALYSE
 from webapp.types import now
 from webapp.wizard.models import OnboardingSession
 
 log = logging.getLogger(__name__)
 
-GAVE_UP = "We could not finish reading this site, and the fault is ours. Try again later."
+GAVE_UP = N_("We could not finish reading this site, and the fault is ours. Try again later.")
 
 PROGRESS_SECONDS = 1.0
 """The least time between two writings of the progress."""
@@ -44,6 +46,8 @@ class ReadingTask:
     """The columns that a result fills."""
     pages: ClassVar[int] = 12
     detect: ClassVar[bool] = True
+    in_parts: ClassVar[bool] = False
+    """The rows have `so_far`: what is known already while pages are still being read."""
 
     def start(self, subject: str) -> Reading | None:
         """Mark the row; its address is the input."""
@@ -51,7 +55,13 @@ class ReadingTask:
         row = db.session.execute(
             update(model)
             .where(model.id == subject)
-            .values(status=IN_PROGRESS, started_at=now(), pages_done=0, pages_known=None)
+            .values(
+                status=IN_PROGRESS,
+                started_at=now(),
+                pages_done=0,
+                pages_known=None,
+                **({"so_far": None} if self.in_parts else {}),
+            )
             .returning(model.id, model.website_url, model.page_cache)
         ).first()
         return Reading(row.id, row.website_url, row.page_cache or {}) if row else None
@@ -66,11 +76,13 @@ class ReadingTask:
         policy = FetchPolicy(
             user_agent=user_agent(config.app_name, config.public_url), allow=config.fetch_allow
         )
+        progress = Progress(self.model, given.id)
         try:
             return analyse(
                 given.url,
                 policy,
-                Progress(self.model, given.id),
+                progress,
+                so_far=progress.known if self.in_parts else None,
                 limits=Limits(pages=self.pages, detect=self.detect),
                 turn=turns.turn,
                 kept=given.kept,
@@ -89,6 +101,9 @@ class ReadingTask:
         analysis.error_code = result.get("error_code")
         analysis.error_message = result.get("error_message")
         analysis.status = FAILED if analysis.error_code else COMPLETED
+        self.ended(analysis.error_code)
+        if self.in_parts:
+            analysis.so_far = None
         if not analysis.error_code:
             for name in self.results:
                 setattr(analysis, name, result.get(name))
@@ -101,12 +116,18 @@ class ReadingTask:
     def stored(self, analysis: Any) -> None:
         """Called in the same transaction when a result was stored."""
 
+    def ended(self, code: str | None) -> None:
+        """Called in the same transaction at the end; `code` says what went wrong, None nothing."""
+
     def give_up(self, subject: str) -> None:
         """It failed three times, and not because of the site."""
         analysis = self._locked(subject)
         if analysis is not None:
             analysis.status, analysis.error_code = FAILED, "internal"
             analysis.error_message = GAVE_UP
+            if self.in_parts:
+                analysis.so_far = None
+            self.ended(analysis.error_code)
 
     def _locked(self, subject: str) -> Any:
         """The row, behind its session's lock, which every save takes first as well."""
@@ -124,6 +145,7 @@ class AnalysisTask(ReadingTask):
     kind = ANALYSE
     model = WebsiteAnalysis
     results = RESULTS
+    in_parts = True
 
     def __init__(self, refresh: Callable[[str, str], None]) -> None:
         """`refresh(session_id, slug)` renews, in the same transaction, what followed from it."""
@@ -132,6 +154,10 @@ class AnalysisTask(ReadingTask):
     def stored(self, analysis: WebsiteAnalysis) -> None:
         """Renew what follows from the website."""
         self._refresh(analysis.session_id, "website")
+
+    def ended(self, code: str | None) -> None:
+        """Let the operators' figures know."""
+        tally.count_analysis(code)
 
 
 class Progress:
@@ -142,16 +168,28 @@ class Progress:
         self._model, self._subject = model, subject
         self._written: tuple[int, int] | None = None
         self._next = 0.0
+        self._measure: Callable[[], dict[str, Any]] | None = None
+        self._shown = False
+
+    def known(self, measure: Callable[[], dict[str, Any]]) -> None:
+        """`measure` tells what is known so far; it is asked when the next line is written."""
+        self._measure = measure
 
     def __call__(self, done: int, known: int) -> None:
         """So many pages are read of so many that are known of."""
         moment = time.monotonic()
-        if (done, known) == self._written or moment < self._next:
+        soon = moment < self._next and (
+            self._shown or not self._measure
+        )  # the first piece: at once
+        if (done, known) == self._written or soon:
             return
         self._written, self._next = (done, known), moment + PROGRESS_SECONDS
         model = self._model
         mine = (model.id == self._subject) & (model.status == IN_PROGRESS)
         values = {"pages_done": done, "pages_known": known, "updated_at": model.updated_at}
+        if self._measure and (so_far := self._measure()):
+            values["so_far"] = so_far
+            self._shown = True
         try:
             with db.engine.connect() as connection:  # in autocommit
                 connection.execute(update(model).where(mine).values(**values))

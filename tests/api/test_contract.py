@@ -226,6 +226,9 @@ def test_what_is_known_already_is_not_sent_again(app: Flask) -> None:
 
 def test_keys_one_at_a_time(app: Flask) -> None:
     client = ApiClient.started(app)
+    for blank in ("", "  "):
+        refused = client.post("api-keys", {"provider": "exa", "api_key": blank}, 422)
+        assert list(refused["errors"]) == ["api_key"], "no word of success for a key that is none"
     nothing = client.get("api-keys")
     assert nothing == {"api_keys": {}, "total_providers": 8, "configured_providers": []}
     kept = client.post("api-keys", {"provider": "exa", "api_key": EXA})
@@ -376,6 +379,25 @@ def test_the_summary_and_the_stored_rows(app: Flask) -> None:
     inputs = client.get("ai-inputs")
     assert inputs["provenance"]["persona"] == "answered"
     assert OPENAI_KEY not in str([full, persona, inputs, client.get("progress")])
+
+
+def test_a_site_that_found_no_room_is_read_when_it_is_asked_for_again(app: Flask) -> None:
+    client = ApiClient.started(app)
+    urls = [{"url": f"http://127.0.0.{n}/"} for n in range(1, jobs.PER_SESSION + 2)]
+    for url in urls[:-1]:
+        client.post("style-detection/complete", url, 202)
+    refused = client.post("style-detection/complete", urls[-1])
+    assert (refused["success"], refused["status"]) == (False, "failed")
+    assert "try again" in refused["error"]
+    assert client.post("style-detection/complete", urls[-1]) == refused, "there is none yet"
+    with app.app_context():
+        jobs.run_pending()
+    waiting = client.post("style-detection/complete", urls[-1], 202)
+    assert (waiting["success"], waiting["status"], waiting["error"]) == (True, "queued", None)
+    with app.app_context():
+        jobs.run_pending()
+    tried = client.post("style-detection/complete", urls[-1])
+    assert tried["error"] != refused["error"], "what was tried is not tried again by itself"
 
 
 @pytest.mark.usefixtures("no_politeness")

@@ -254,7 +254,6 @@ def test_the_error_summary_names_the_fields_where_several_are_wrong(client: Page
     assert " ".join(refused.text(links).split()) == "Shorten this by 10 characters: 80 fit."
 
 
-
 @pytest.mark.parametrize(
     ("slug", "name", "value"),
     [

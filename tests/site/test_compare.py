@@ -35,12 +35,14 @@ def test_each_difference_is_one_sentence() -> None:
     assert said(measures(), theirs) == {
         "average_sentence_length": "Their sentences are 6 words shorter.",
         "readability_score": "They are easier to read, by 18 points of 100.",
-        "question_share": "They ask more questions: 14 % of sentences, yours are 5.0 %.",
+        "question_share": "They ask more questions: 14% of sentences, yours are 5.0%.",
         "second_person_share": (
-            "They speak to the reader less often: 0.4 % of words, yours are 2.0 %."
+            "They speak to the reader less often: 0.4% of words, yours are 2.0%."
         ),
     }
-    assert said(theirs, measures())["average_sentence_length"] == "Their sentences are 6 words longer."
+    assert (
+        said(theirs, measures())["average_sentence_length"] == "Their sentences are 6 words longer."
+    )
 
 
 def test_what_hardly_differs_is_said_to_be_alike() -> None:

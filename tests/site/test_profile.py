@@ -142,7 +142,7 @@ def test_the_advice_is_concrete_and_comes_with_codes() -> None:
     structure = guidelines["guidelines"]["structure_guidelines"]
     assert "Keep sentences near 16 words; yours vary from 3 to 41." in structure
     assert "Split sentences of more than 25 words; your longest has 41." in structure
-    assert any("40 %" in sentence for sentence in guidelines["avoid_elements"])
+    assert any("40%" in sentence for sentence in guidelines["avoid_elements"])
     for section, entries in guidelines["codes"].items():
         sentences = guidelines["guidelines"].get(section) or guidelines.get(section) or []
         said = [profile.ADVICE[entry["code"]].format(**entry["values"]) for entry in entries]

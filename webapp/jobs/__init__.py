@@ -13,9 +13,9 @@ that is lost is sent again, one that comes twice finds nothing to do.
 from webapp.jobs.queue import (
     BEAT_SECONDS,
     MAX_ATTEMPTS,
+    NO_ROOM,
     PER_SESSION,
     QUEUE_LIMIT,
-    NO_ROOM,
     STALE_SECONDS,
     Claim,
     ClaimLost,

@@ -8,10 +8,12 @@ from webapp.site.vocabulary import LANGUAGES
 
 SENTENCES: dict[str, str | tuple[str, str]] = {
     "sentences_shorter": NN_(
-        "Their sentences are {difference} word shorter.", "Their sentences are {difference} words shorter."
+        "Their sentences are {difference} word shorter.",
+        "Their sentences are {difference} words shorter.",
     ),
     "sentences_longer": NN_(
-        "Their sentences are {difference} word longer.", "Their sentences are {difference} words longer."
+        "Their sentences are {difference} word longer.",
+        "Their sentences are {difference} words longer.",
     ),
     "sentences_alike": N_("Their sentences are about as long as yours."),
     "easier": NN_(
@@ -35,32 +37,26 @@ SENTENCES: dict[str, str | tuple[str, str]] = {
     "words_richer": N_("They vary their words more."),
     "words_plainer": N_("They repeat their words more."),
     "words_alike": N_("They vary their words about as much as you."),
-    "long_words_more": N_("They use more long words: {theirs} % of all, yours are {own} %."),
-    "long_words_fewer": N_("They use fewer long words: {theirs} % of all, yours are {own} %."),
+    "long_words_more": N_("They use more long words: {theirs}% of all, yours are {own}%."),
+    "long_words_fewer": N_("They use fewer long words: {theirs}% of all, yours are {own}%."),
     "long_words_alike": N_("They use about as many long words as you."),
-    "reader_more": N_(
-        "They speak to the reader more often: {theirs} % of words, yours are {own} %."
-    ),
-    "reader_less": N_(
-        "They speak to the reader less often: {theirs} % of words, yours are {own} %."
-    ),
+    "reader_more": N_("They speak to the reader more often: {theirs}% of words, yours are {own}%."),
+    "reader_less": N_("They speak to the reader less often: {theirs}% of words, yours are {own}%."),
     "reader_alike": N_("They speak to the reader about as often as you."),
-    "self_more": N_("They speak of themselves more often: {theirs} % of words, yours are {own} %."),
-    "self_less": N_("They speak of themselves less often: {theirs} % of words, yours are {own} %."),
+    "self_more": N_("They speak of themselves more often: {theirs}% of words, yours are {own}%."),
+    "self_less": N_("They speak of themselves less often: {theirs}% of words, yours are {own}%."),
     "self_alike": N_("They speak of themselves about as often as you."),
-    "questions_more": N_("They ask more questions: {theirs} % of sentences, yours are {own} %."),
-    "questions_fewer": N_("They ask fewer questions: {theirs} % of sentences, yours are {own} %."),
+    "questions_more": N_("They ask more questions: {theirs}% of sentences, yours are {own}%."),
+    "questions_fewer": N_("They ask fewer questions: {theirs}% of sentences, yours are {own}%."),
     "questions_alike": N_("They ask about as many questions as you."),
-    "exclamations_more": N_("They exclaim more often: {theirs} % of sentences, yours are {own} %."),
-    "exclamations_fewer": N_(
-        "They exclaim less often: {theirs} % of sentences, yours are {own} %."
-    ),
+    "exclamations_more": N_("They exclaim more often: {theirs}% of sentences, yours are {own}%."),
+    "exclamations_fewer": N_("They exclaim less often: {theirs}% of sentences, yours are {own}%."),
     "exclamations_alike": N_("They exclaim about as often as you."),
-    "passive_more": N_("They use the passive more: {theirs} % of sentences, yours are {own} %."),
-    "passive_less": N_("They use the passive less: {theirs} % of sentences, yours are {own} %."),
+    "passive_more": N_("They use the passive more: {theirs}% of sentences, yours are {own}%."),
+    "passive_less": N_("They use the passive less: {theirs}% of sentences, yours are {own}%."),
     "passive_alike": N_("They use the passive about as much as you."),
-    "hedges_more": N_("They soften more: {theirs} % of sentences, yours are {own} %."),
-    "hedges_less": N_("They soften less: {theirs} % of sentences, yours are {own} %."),
+    "hedges_more": N_("They soften more: {theirs}% of sentences, yours are {own}%."),
+    "hedges_less": N_("They soften less: {theirs}% of sentences, yours are {own}%."),
     "hedges_alike": N_("They soften about as much as you."),
 }
 """Code -> the sentence, with the values that it is filled with; where it depends on `difference`,

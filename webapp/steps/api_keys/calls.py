@@ -18,7 +18,7 @@ from webapp.apidoc import (
 )
 from webapp.steps.api_keys.check import check
 from webapp.steps.api_keys.providers import BY_NAME, MAX_LENGTH, PROVIDERS, Provider, mend
-from webapp.wizard.calls import Asks, Body, Call, Document, NotThere, Params, Reads, Saves
+from webapp.wizard.calls import Asks, Body, Call, Document, NotThere, Params, Reads, Refused, Saves
 from webapp.wizard.step import Visit
 
 TAG = "API keys"
@@ -56,7 +56,9 @@ def stored(visit: Visit, _params: Params | None = None) -> Document:
 
 
 def given(body: Body, _params: Params) -> dict[str, Any]:
-    """The form's one field of this key."""
+    """The form's one field of this key; an empty one, which keeps what is stored, is none here."""
+    if not mend(body["api_key"]):
+        raise Refused({"api_key": ["This field is missing."]})
     return {body["provider"]: body["api_key"]}
 
 

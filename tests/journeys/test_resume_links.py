@@ -25,6 +25,7 @@ from tests.journeys.walk import (
 )
 from tests.support.pages import HOST, Page, PageClient
 from webapp.operators import cleanup
+from webapp.wizard import links
 
 MADE = "/onboarding/resume-link"
 
@@ -255,6 +256,26 @@ def test_a_double_click_on_the_button_leaves_the_browser_in_the_session(
     again = phone.flask.post(path, data=sent, headers=SAME_ORIGIN)
     assert again.status_code in (400, 410)
     assert phone.get("/onboarding/", 303).location == path_of("research")
+
+
+def test_a_click_whose_answer_was_lost_may_be_repeated_by_the_same_browser_alone(
+    any_client: PageClient, any_app: Flask
+) -> None:
+    path = path_on(make(any_client, walk(any_client, until="research")))
+    with time_machine.travel(datetime.now(UTC), tick=False) as clock:
+        phone = PageClient(any_app)
+        sent = phone.get(path).form().filled({})
+        with phone.flask.session_transaction() as cookie:
+            before = dict(cookie)
+        for _ in range(2):
+            phone.post(path, sent, 303, SAME_ORIGIN)
+            with phone.flask.session_transaction() as cookie:  # the answer never arrived
+                cookie.clear()
+                cookie.update(before)
+        clock.shift(links.AGAIN)
+        phone.post(path, sent, 410, SAME_ORIGIN)
+    assert sql(any_app, "SELECT count(*) FROM audit_trail WHERE action = 'link_used'") == [(1,)]
+    PageClient(any_app).get(path, 410)
 
 
 @pytest.mark.parametrize("end", ["used", "revoked", "expired", "unknown"])

@@ -4,6 +4,7 @@ It is Flask's own session cookie (which carries the CSRF secret as well), so tha
 checked for each request and a response sets a cookie only when something in it changed.
 """
 
+import hashlib
 import time
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -64,6 +65,12 @@ def renew(for_long: bool = False) -> None:
         session[_RENEWED] = int(time.time())
     elif time.time() - session.get(_RENEWED, 0) > RENEW_SECONDS:
         session[_RENEWED] = int(time.time())
+
+
+def mark() -> str:
+    """What tells this browser from others, as a hash; "" for one that opened no form yet."""
+    secret = session.get("csrf_token")
+    return hashlib.sha256(f"browser {secret}".encode()).hexdigest() if secret else ""
 
 
 def offered_id() -> str:

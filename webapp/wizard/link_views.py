@@ -13,7 +13,7 @@ from webapp import mail
 from webapp.config import settings
 from webapp.errors import error_page
 from webapp.extensions import transaction
-from webapp.identity import users
+from webapp.identity import anonymous, users
 from webapp.identity.caller import Caller, SignInNeeded, page_caller
 from webapp.identity.jwt import TokenExpired, TokenUnchecked
 from webapp.types import now
@@ -90,7 +90,7 @@ def ask(token: str) -> ResponseReturnValue:
 def follow(token: str) -> ResponseReturnValue:
     """Use the link up: from now on this browser continues its session."""
     caller = _before_the_link()
-    session_id, link = links.use(token), links.find(token)
+    session_id, link = links.use(token, anonymous.mark()), links.find(token)
     if session_id is None or link is None:
         return _refused(link)
     if not caller.user_id or store.id_of(caller) != session_id:  # else it is their own anyway

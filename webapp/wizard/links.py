@@ -19,10 +19,23 @@ from webapp.wizard.models import OnboardingSession
 from webapp.wizard.owner import ResumeLink, its_own, owned_by
 
 LIFETIME = timedelta(days=7)
+AGAIN = timedelta(minutes=10)
+"""How long the browser that used a link may click once more."""
+
 MOST_OPEN = 10
 """A session's open links; one more revokes the oldest."""
 
-__all__ = ["LIFETIME", "MOST_OPEN", "ResumeLink", "find", "make", "of_caller", "revoke", "use"]
+__all__ = [
+    "AGAIN",
+    "LIFETIME",
+    "MOST_OPEN",
+    "ResumeLink",
+    "find",
+    "make",
+    "of_caller",
+    "revoke",
+    "use",
+]
 
 
 def make(session_id: str) -> tuple[str, ResumeLink]:
@@ -54,12 +67,16 @@ def find(token: str) -> ResumeLink | None:
     return db.session.scalar(select(ResumeLink).where(ResumeLink.token_hash == _hash(token)))
 
 
-def use(token: str) -> str | None:
-    """Use a link up, in one statement, so that two clicks cannot both; the session that it
-    continues, None when it is not open. Using it counts as use of the session."""
+def use(token: str, browser: str = "") -> str | None:
+    """Use a link up, in one statement, so that two browsers cannot both; the session that it
+    continues, None when it is not open. Using it counts as use of the session.
+
+    `browser`: the mark of the one that clicked. Its second click, or another try after an answer
+    that was lost on the way, is let in for a while.
+    """
     link = find(token)
     if link is None or link.state != "open":
-        return None
+        return link.session_id if link and _clicked_again(link, browser) else None
     moment, session_id = now(), link.session_id
     with transaction():
         user_id = db.session.scalar(  # the session's lock first, as every write of it
@@ -75,13 +92,20 @@ def use(token: str) -> str | None:
                 ResumeLink.used_at.is_(None),
                 ResumeLink.revoked_at.is_(None),
             )
-            .values(used_at=moment)
+            .values(used_at=moment, used_by=browser or None)
             .returning(ResumeLink.id)
         )
         if used:
             about = {"session_id": session_id, "user_id": user_id}
             audit.record("link_used", who="user", **about, link=used)
-    return session_id if used else None
+    if used is None:  # by whom, while this click waited for the lock?
+        link = find(token)
+    return session_id if used or (link and _clicked_again(link, browser)) else None
+
+
+def _clicked_again(link: ResumeLink, browser: str) -> bool:
+    same = bool(browser) and link.used_by == browser and link.revoked_at is None
+    return same and link.used_at is not None and now() - link.used_at < AGAIN
 
 
 def revoke(caller: Caller, link_id: str) -> bool:

@@ -23,6 +23,8 @@ class ResumeLink(Owned, Model):
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     expires_at: Mapped[datetime] = mapped_column(UTCDateTime)
     used_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    used_by: Mapped[str | None] = mapped_column(String(64))
+    """The mark of the browser that used it (`anonymous.mark`)."""
     revoked_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
     @property

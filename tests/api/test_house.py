@@ -139,9 +139,11 @@ def test_a_bearer_token_is_its_user_on_every_device(make_app: MakeApp, sqlite_ur
         assert second.get("status")["current_step"] == "website"
         assert as_user("user_2").get("status")["session_id"] is None
         as_user("user_2").get("api-keys", 404)
-        # A user's session is not opened by its id, and an id decides before the token.
+        # A user's session is not opened by its id, but the user may name it beside their token.
         ApiClient(app, begun["session_id"]).get("status", 404)
-        first.get("status", 404, X_Onboarding_Session=begun["session_id"])
+        as_user("user_2").get("status", 404, X_Onboarding_Session=begun["session_id"])
+        named = first.get("status", X_Onboarding_Session=begun["session_id"])
+        assert named["session_id"] == begun["session_id"]
         declared = as_user("user_3").post("first-declaration", {"declaration": "To be read."}, 409)
         assert as_user("user_3").get("status")["session_id"] == declared["session_id"]
         stale = as_user("user_1", exp=1)

@@ -66,6 +66,7 @@ def guide(browser: "Browser") -> Iterator[Guide]:
     assert not guide.faults, "\n- ".join(["somebody is kept out:", *guide.faults])
 
 
+@pytest.mark.long
 def test_every_step_right_to_left_empty_and_refused(
     guide: Guide, start_server: StartServer, sqlite_url: str
 ) -> None:

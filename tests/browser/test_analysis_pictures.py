@@ -217,6 +217,7 @@ def test_the_persona_is_edited_with_and_without_scripts(
     expect(any_page.locator("#own_voice")).not_to_have_value("I mend clocks.")
 
 
+@pytest.mark.long
 def test_the_edited_persona_and_its_sentences_hold_no_fault(
     page: "Page", base: str, site: SiteServer
 ) -> None:

@@ -117,6 +117,7 @@ def test_every_step_empty_refused_and_filled(
     looker.look("summary")
 
 
+@pytest.mark.long
 def test_the_website_and_what_was_read_there(
     looker: Looker, start_server: StartServer, sqlite_url: str, site: SiteServer
 ) -> None:

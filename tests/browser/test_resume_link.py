@@ -112,6 +112,7 @@ def test_a_link_asks_before_it_replaces_the_answers_of_this_browser(
         at(other, "website")
 
 
+@pytest.mark.long
 def test_the_new_pages_are_sound_at_every_width_light_and_dark(
     page: "Page", server: LiveServer
 ) -> None:

@@ -106,6 +106,7 @@ def children(server: LiveServer) -> list[int]:
     return [p.pid for p in server.processes() if "webapp.worker" in p.cmdline()]
 
 
+@pytest.mark.long
 def test_what_a_killed_child_was_reading_is_read_by_the_next_one_and_stored_once(
     make_app: MakeApp, start_server: StartServer, any_url: str, site: SiteServer
 ) -> None:

@@ -41,6 +41,7 @@ def test_visitors_lose_nothing_while_the_server_on_sqlite_is_killed(
 
 
 @pytest.mark.postgres
+@pytest.mark.long
 def test_visitors_lose_nothing_while_the_server_and_postgresql_are_killed(
     start_server: StartServer, private_postgres: PrivatePostgres, site: SiteServer, tmp_path: Path
 ) -> None:

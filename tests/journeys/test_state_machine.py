@@ -795,7 +795,7 @@ def _run(app: Flask, examples: int, steps: int) -> None:
 
 
 def test_the_promises_hold_in_any_order_of_things(app: Flask) -> None:
-    _run(app, examples=20, steps=25)
+    _run(app, examples=12, steps=25)
 
 
 @pytest.mark.long

@@ -123,6 +123,7 @@ threads = [threading.Thread(target=work) for _ in range(3)]
 """
 
 
+@pytest.mark.long
 def test_three_processes_together_send_no_more_requests_at_a_time_than_there_are_turns(
     app: Flask, any_url: str, tmp_path: Path, site: SiteServer
 ) -> None:

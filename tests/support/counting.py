@@ -87,10 +87,24 @@ def in_transaction(connection: Connection) -> bool:
     return driver.info.transaction_status != TransactionStatus.IDLE
 
 
+_COMPILED: dict[type, Any] = {}
+
+
 def dispose(app: Flask) -> None:
     """Close the connections of `app`, so that its database can be dropped."""
     for engine in _engines(app):
         engine.dispose()
+
+
+def share_compiled(app: Flask) -> None:
+    """Let all applications of this process share what SQLAlchemy has compiled: a fifth of a test's
+    time went into compiling the same statements anew for each."""
+    for engine in _engines(app):
+        kind = type(engine.dialect)
+        engine._compiled_cache = _COMPILED.setdefault(kind, engine._compiled_cache)
+        if "__hash__" not in vars(kind):
+            kind.__hash__ = lambda self: hash(type(self))  # type: ignore[method-assign]
+            kind.__eq__ = lambda self, other: type(self) is type(other)  # type: ignore[method-assign]
 
 
 def _engines(app: Flask) -> list[Engine]:

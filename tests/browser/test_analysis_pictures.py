@@ -156,7 +156,7 @@ def test_on_paper_the_pictures_stay_and_what_is_opened_by_hand_goes(shown: "Page
     expect(shown.locator(".picture-data").first).to_be_hidden()
 
 
-@pytest.mark.parametrize("javascript", [True, False])
+@pytest.mark.parametrize("javascript", [True, pytest.param(False, marks=pytest.mark.long)])
 def test_the_bar_moves_on_while_the_pages_are_read(
     browser: "Browser", base: str, site: SiteServer, javascript: bool
 ) -> None:

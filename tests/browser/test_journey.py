@@ -278,6 +278,7 @@ def test_the_result_appears_while_somebody_types_and_disturbs_nothing(
     expect(page.locator("#website_url")).to_have_value(site.url())
 
 
+@pytest.mark.long
 def test_the_analysis_page_follows_the_reading_with_a_script_too(
     page: "Page", start_server: StartServer, sqlite_url: str, site: SiteServer
 ) -> None:

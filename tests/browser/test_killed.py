@@ -19,6 +19,7 @@ UNHEARD = (OSError, http.client.HTTPException)
 """The server went away in the middle: nobody knows whether it stored what it was sent."""
 
 
+@pytest.mark.long
 def test_the_journey_on_postgresql_survives_a_killed_server(
     start_server: StartServer, postgres_url: str, site: SiteServer
 ) -> None:

@@ -195,6 +195,7 @@ def test_what_a_killed_worker_was_reading_is_read_by_another_and_stored_once(
     assert "Traceback" not in heir.output() + server.output()
 
 
+@pytest.mark.long
 def test_a_worker_that_is_told_to_end_hands_its_job_to_another_at_once(
     make_app: MakeApp,
     start_worker: StartWorker,

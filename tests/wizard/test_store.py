@@ -902,7 +902,7 @@ def test_any_order_of_saving_skipping_drafting_and_resetting_ends_in_a_lawful_st
     run_state_machine_as_test(
         lambda: AnyOrder(app),
         settings=settings(
-            max_examples=15,
+            max_examples=10,
             stateful_step_count=25,
             deadline=None,
             suppress_health_check=list(HealthCheck),

@@ -1,5 +1,7 @@
 """Headers that every answer carries, and which host names are answered at all."""
 
+import hashlib
+import hmac
 import re
 import secrets
 from urllib.parse import urlsplit
@@ -85,6 +87,19 @@ def is_our_host(given: str, allowed: frozenset[str]) -> bool:
     if found is None or int(found["port"] or 0) > 65535:
         return False
     return found["name"].lower().strip("[]") in allowed
+
+
+def bearer() -> str | None:
+    """The bearer token of this request, None without one."""
+    scheme, _space, given = request.headers.get("Authorization", "").partition(" ")
+    return given.strip() or None if scheme.lower() == "bearer" else None
+
+
+def is_token(given: str, token: str) -> bool:
+    """Whether `given` is the operator's token; it takes the same time for every wrong one, whatever
+    its length."""
+    both = (hashlib.sha256(one.encode()).digest() for one in (given.strip(), token))
+    return hmac.compare_digest(*both)
 
 
 def init_app(app: Flask, chosen: Settings) -> None:

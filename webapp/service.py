@@ -1,17 +1,16 @@
 """The host product's door: its users' results, with `Authorization: Bearer $SERVICE_TOKEN`."""
 
-import hashlib
-import hmac
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Blueprint, Response, current_app, request
+from flask import Blueprint, Response, current_app
 from flask_babel import gettext as _
 
 from webapp import apidoc, product
 from webapp.apidoc import OBJECT, STRING, Operation, Schema, answer
 from webapp.config import settings
 from webapp.errors import problem
+from webapp.security import bearer, is_token
 from webapp.steps.api_keys import BY_NAME
 from webapp.vault import CannotOpen
 from webapp.wizard.api import answers
@@ -38,13 +37,12 @@ def door() -> Response | None:
     token = settings().service_token
     if not token:
         return problem(503, _("No SERVICE_TOKEN is configured, so this door stays shut."))
-    scheme, _space, given = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not given.strip():
+    given = bearer()
+    if given is None:
         response = problem(401, _("Send the header Authorization: Bearer with the service token."))
         response.headers["WWW-Authenticate"] = "Bearer"
         return response
-    both = (hashlib.sha256(one.encode()).digest() for one in (given.strip(), token))
-    if not hmac.compare_digest(*both):
+    if not is_token(given, token):
         return problem(403, _("This is not the service token."))
     return None
 

@@ -1,7 +1,6 @@
 """Deletion of abandoned sessions: for cron over HTTP, for the command line, and on PostgreSQL as
 the SQL function `cleanup_onboarding_sessions(hours)`."""
 
-import hmac
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,6 +14,7 @@ from webapp.apidoc import BOOLEAN, INTEGER, MOMENT, STRING, Operation, answer, d
 from webapp.config import settings
 from webapp.errors import problem
 from webapp.extensions import csrf, db, transaction
+from webapp.security import bearer, is_token
 from webapp.types import now
 from webapp.wizard import history
 from webapp.wizard.links import ResumeLink
@@ -121,12 +121,12 @@ def cleanup() -> Response:
     token = settings().cleanup_token
     if not token:
         return problem(503, "No CLEANUP_TOKEN is configured, so this door stays shut.")
-    scheme, _space, given = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not given.strip():
+    given = bearer()
+    if given is None:
         response = problem(401, "Send the header Authorization: Bearer with the cleanup token.")
         response.headers["WWW-Authenticate"] = "Bearer"
         return response
-    if not hmac.compare_digest(given.strip().encode(), token.encode()):
+    if not is_token(given, token):
         return problem(403, "This is not the cleanup token.")
     text = request.args.get("hours", "24")
     hours = int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0

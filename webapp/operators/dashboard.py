@@ -10,7 +10,7 @@ from flask import url_for as url
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from webapp import devices, errors, languages
+from webapp import devices, errors, languages, security
 from webapp.operators import door, funnel, words
 
 bp = Blueprint("operators", __name__, url_prefix="/operators")
@@ -27,7 +27,7 @@ def ask_for_the_token() -> ResponseReturnValue | None:
     """Nothing but the form, for whoever has not signed in and sends no token."""
     if request.endpoint in OPEN_TO_ALL:
         return None
-    given = door.bearer()
+    given = security.bearer()
     if given is not None:
         if door.holds(given):
             return None

@@ -8,7 +8,7 @@ from flask import Response, current_app, request
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 from webapp.config import settings
-from webapp.security import cookie_name
+from webapp.security import cookie_name, is_token
 
 HOURS = 12
 """How long a browser stays signed in."""
@@ -16,14 +16,8 @@ _COOKIE = "operator"
 
 
 def holds(given: str) -> bool:
-    """Whether this is the token; it takes the same time for every wrong one."""
-    return hmac.compare_digest(given.strip().encode(), settings().operator_token.encode())
-
-
-def bearer() -> str | None:
-    """The bearer token of this request, None without one."""
-    scheme, _space, given = request.headers.get("Authorization", "").partition(" ")
-    return given if scheme.lower() == "bearer" and given.strip() else None
+    """Whether this is the token."""
+    return is_token(given, settings().operator_token)
 
 
 def is_signed_in() -> bool:

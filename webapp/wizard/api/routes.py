@@ -184,16 +184,8 @@ def complete_step(given: Given, n: str) -> Answer:
     base = wrap.base_of(given.caller, step.slug, given.body.get("revision"))
     store.save(given.caller, step, form, base, merges=False)
     visit = store.require(given.caller, step)
-    revision = answers.revision_of(visit, step)
-    document = {
-        "message": _("“%(title)s” is saved.", title=step.title),
-        "step_number": visit.journey.number(step.slug),
-        "slug": step.slug,
-        "data": answers.stored(visit, step),
-        "revision": revision,
-        "current_step": visit.resume.slug if visit.resume else None,
-    }
-    return Answer(document, state=revision)
+    message = _("“%(title)s” is saved.", title=step.title)
+    return _passed(visit, step, message=message, data=answers.stored(visit, step))
 
 
 @routes.add(
@@ -218,13 +210,18 @@ def skip_step(given: Given, n: str) -> Answer:
         raise store.StepRequired
     base = wrap.base_of(given.caller, step.slug, given.body.get("revision"))
     visit = store.skip(given.caller, step, base)
+    return _passed(visit, step, message=_("“%(title)s” is skipped.", title=step.title))
+
+
+def _passed(visit: Visit, step: Step, **more: Any) -> Answer:
+    """Where the caller stands once a step was saved or skipped."""
     revision = answers.revision_of(visit, step)
     document = {
-        "message": _("“%(title)s” is skipped.", title=step.title),
         "step_number": visit.journey.number(step.slug),
         "slug": step.slug,
         "revision": revision,
         "current_step": visit.resume.slug if visit.resume else None,
+        **more,
     }
     return Answer(document, state=revision)
 

@@ -1,6 +1,7 @@
 """Killed at any moment, and the same post twice at the same moment: against the real server."""
 
 import threading
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,7 +23,9 @@ from webapp.config import read as read_settings
 @pytest.fixture
 def private_postgres(run_dir: Path) -> Iterator[PrivatePostgres]:
     """A PostgreSQL that this test may kill."""
-    with PrivatePostgres(run_dir / f"private-{id(run_dir)}-{threading.get_native_id()}") as server:
+    # A name of its own each time: the package that starts it remembers a folder's server for ever,
+    # also one that was killed.
+    with PrivatePostgres(run_dir / f"private-{uuid.uuid4().hex[:12]}") as server:
         yield server
 
 

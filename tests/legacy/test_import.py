@@ -214,8 +214,9 @@ def test_files_find_their_users_and_bad_ones_do_not_cost_the_others(
             1: {"api_keys": {"gemini": GEMINI, "exa": "", "metaphor": EXA}},
             2: {"website": "fern.example.com", "useAnalysisForGenAI": False,
                 "analysis": {"writing_style": {"tone": "lively"}, "guidelines": {"tone": "short"}}},
-            3: {"competitors": [{"url": f"https://r{n}.example.com"} for n in range(7)]
-                + [{"url": "ftp://x"}, 5], "researchSummary": {"a": 1}},
+            3: {"competitors": [{"url": f"https://r{n}.example.com"} for n in range(6)]
+                + [{"url": "https://r6.example.com", "title": "Rival", "summary": ""},
+                   {"url": "ftp://x"}, 5], "researchSummary": {"a": 1}},
             4: {"corePersona": {"identity": {"persona_name": "N" * 200}},
                 "selectedPlatforms": ["linkedin", "tiktok"], "platformPersonas": [1]},
         }
@@ -254,6 +255,9 @@ def test_files_find_their_users_and_bad_ones_do_not_cost_the_others(
         assert visit.answer("persona").persona_name == "N" * 80
         assert not visit.answer("persona").tone  # the site is not to decide, nobody else said it
         assert visit.resume is step("research")
+    alone = [one for one in report["left_out"] if "alone" in one["id"]]
+    details = [one for one in alone if one["reason"] == "no_place"]
+    assert [one["column"] for one in details].count("competitors") == 1, "a title, and no place"
 
 
 def test_declarations_come_byte_for_byte_and_none_of_a_users_is_lost(
@@ -329,6 +333,8 @@ def test_an_imported_user_sees_a_summary_or_goes_on(
         page = client.follow(client.get("/onboarding/", status=303))
         assert page.path == home, user
         if home == "/onboarding/summary":
+            if user == "user_baker":
+                assert "An earlier system read your site" in page.text()
             for slug in GOOD:
                 client.get(f"/onboarding/{slug}")
             client.get("/onboarding/website/analysis")

@@ -136,10 +136,14 @@ def provider_key(
 
 
 def competitors(found: Any, table: str, row: Any, report: Report) -> list[str]:
-    """The canonical addresses of at most five competitors."""
+    """The canonical addresses of at most five competitors; what else was known of them is read anew
+    from their sites, and reported."""
     urls: list[str] = []
     for one in found if isinstance(found, list) else []:
         said = one.get("url") or one.get("domain") if isinstance(one, Mapping) else one
+        known = one if isinstance(one, Mapping) else {}
+        if any(not values.is_empty(known[name]) for name in known if name not in {"url", "domain"}):
+            report.add(LEFT_OUT, table, row, "no_place", column="competitors")
         try:
             url = address(said)
         except AddressError:

@@ -147,6 +147,10 @@ class WebsiteStep(Step):
             why = _l("There is no website to measure.")
         elif analysis.under_way:
             why = _l("The analysis of your site is still running.")
+        elif analysis.status == COMPLETED and analysis.writing_style:
+            why = _l("An earlier system read your site, without figures. It can be analysed again.")
+        elif analysis.status == COMPLETED:
+            why = _l("Read, but there was too little text to measure.")
         else:
             why = _l("The analysis of your site did not succeed.")
         yield Capability("style_analysis", _l("Style analysis"), done, why)

@@ -257,22 +257,25 @@ class _Reader:
         return url.render_as_string(hide_password=False)
 
     def broker_url(self, name: str) -> str:
-        given = self.text(name, "")
-        if given.startswith(("amqp://", "amqps://")):
-            self.fault(f"{name} names RabbitMQ, which this version does not speak: use redis://….")
-            return ""
-        return self.redis_url(name)
+        return self.server(
+            name,
+            {"redis", "rediss", "amqp", "amqps"},
+            "of Redis or RabbitMQ like redis://127.0.0.1:6379/0 or amqp://guest:guest@127.0.0.1/",
+        )
 
     def redis_url(self, name: str) -> str:
+        return self.server(name, {"redis", "rediss"}, "of Redis like redis://127.0.0.1:6379/0")
+
+    def server(self, name: str, schemes: set[str], kind: str) -> str:
         given = self.text(name, "")
         try:
             parts = urlsplit(given)
             _ = parts.port  # raises for what is no port
-            good = not given or (parts.scheme in {"redis", "rediss"} and bool(parts.hostname))
+            good = not given or (parts.scheme in schemes and bool(parts.hostname))
         except ValueError:
             good = False
         if not good:  # the address may hold a password, so it is not repeated
-            self.fault(f"{name} is no address of Redis like redis://127.0.0.1:6379/0.")
+            self.fault(f"{name} is no address {kind}.")
         return given
 
     def smtp_url(self, name: str) -> str:

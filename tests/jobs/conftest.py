@@ -11,18 +11,34 @@ from pathlib import Path
 import pytest
 
 from tests.support.databases import TOP, settings
+from tests.support.rabbitmq import RabbitServer, why_no_rabbitmq
 from tests.support.redis import RedisServer, why_no_redis
+
+Broker = RedisServer | RabbitServer
 
 
 @pytest.fixture
 def redis(tmp_path: Path) -> Iterator[RedisServer]:
-    """A running Redis. Where there is none the test is left out, or fails when it may not be."""
-    if reason := why_no_redis():
-        if os.environ.get("REQUIRE_REDIS") == "1":
-            pytest.fail(f"{reason} REQUIRE_REDIS=1 makes that a failure.", pytrace=False)
-        pytest.skip(reason)
+    """A running Redis."""
+    _needs("REDIS", why_no_redis())
     with RedisServer(tmp_path) as server:
         yield server
+
+
+@pytest.fixture
+def rabbitmq(tmp_path: Path) -> Iterator[RabbitServer]:
+    """A running RabbitMQ."""
+    _needs("RABBITMQ", why_no_rabbitmq())
+    with RabbitServer(tmp_path) as server:
+        yield server
+
+
+def _needs(name: str, missing: str | None) -> None:
+    """Leave the test out where something is not installed, or let it fail when it has to be."""
+    if missing and os.environ.get(f"REQUIRE_{name}") == "1":
+        pytest.fail(f"{missing} REQUIRE_{name}=1 makes that a failure.", pytrace=False)
+    if missing:
+        pytest.skip(missing)
 
 
 class WorkerProcess:

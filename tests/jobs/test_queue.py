@@ -201,15 +201,23 @@ def test_on_postgresql_a_machine_whose_clock_is_wrong_does_no_harm(
 # The setting.
 
 
-@pytest.mark.parametrize("url", ["redis://127.0.0.1:6379/0", "rediss://:secret@q.example:6380"])
-def test_a_redis_is_a_broker(sqlite_url: str, tmp_path: Path, url: str) -> None:
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://127.0.0.1:6379/0",
+        "rediss://:secret@q.example:6380",
+        "amqp://guest:secret@127.0.0.1/",
+        "amqps://onward:secret@q.example:5671/onward",
+    ],
+)
+def test_redis_and_rabbitmq_are_brokers(sqlite_url: str, tmp_path: Path, url: str) -> None:
     assert _settings(tmp_path, BROKER_URL=url).broker_url == url
 
 
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("amqp://guest:secret@127.0.0.1/", "does not speak"),
+        ("amqp://guest:secret@/", "no address of Redis or RabbitMQ"),
         ("http://127.0.0.1:6379", "no address of Redis"),
         ("redis://", "no address of Redis"),
         ("redis://:secret@host:port/0", "no address of Redis"),

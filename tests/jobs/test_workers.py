@@ -17,7 +17,7 @@ from sqlalchemy import text
 
 from tests.browser.visitor import Visitor
 from tests.conftest import MakeApp, StartServer
-from tests.jobs.conftest import StartWorker
+from tests.jobs.conftest import Broker, StartWorker
 from tests.journeys.walk import path_of, save, sql, walk
 from tests.support.databases import TOP, settings
 from tests.support.pages import PageClient, Value
@@ -156,26 +156,29 @@ def test_a_child_that_hangs_over_a_job_says_so_and_starts_anew(
 # With a broker.
 
 
-@pytest.fixture(
-    params=[
-        pytest.param("sqlite", marks=pytest.mark.long),
-        pytest.param("postgres", marks=pytest.mark.long),
-    ]
+@pytest.fixture
+def broker(request: pytest.FixtureRequest) -> Broker:
+    """The broker that the test names by `indirect`."""
+    return request.getfixturevalue(request.param)  # type: ignore[no-any-return]
+
+
+@pytest.mark.long  # waiting for a heartbeat to grow old takes long
+@pytest.mark.parametrize(
+    ("url_fixture", "broker"),
+    [("sqlite_url", "redis"), ("postgres_url", "redis"), ("sqlite_url", "rabbitmq")],
+    indirect=["broker"],
 )
-def broker_url_database(request: pytest.FixtureRequest) -> str:
-    """Each database; waiting for a heartbeat to grow old takes long."""
-    return str(request.getfixturevalue(f"{request.param}_url"))
-
-
 def test_what_a_killed_worker_was_reading_is_read_by_another_and_stored_once(
+    request: pytest.FixtureRequest,
     make_app: MakeApp,
     start_server: StartServer,
     start_worker: StartWorker,
-    broker_url_database: str,
-    redis: RedisServer,
+    url_fixture: str,
+    broker: Broker,
     site: SiteServer,
 ) -> None:
-    database, more = broker_url_database, {"FETCH_ALLOW": site.host_port, "BROKER_URL": redis.url}
+    database = str(request.getfixturevalue(url_fixture))
+    more = {"FETCH_ALLOW": site.host_port, "BROKER_URL": broker.url}
     app = make_app(database, FETCH_ALLOW=site.host_port)
     count_results(app)
     stuck = Stuck(site)
@@ -245,15 +248,16 @@ def test_a_worker_that_hangs_over_a_job_says_so_and_starts_anew(
 
 
 @pytest.mark.long
-def test_redis_may_go_and_come_back_without_what_it_knew(
+@pytest.mark.parametrize("broker", ["redis", "rabbitmq"], indirect=True)
+def test_the_broker_may_go_and_come_back_without_what_it_knew(
     make_app: MakeApp,
     start_server: StartServer,
     start_worker: StartWorker,
     sqlite_url: str,
-    redis: RedisServer,
+    broker: Broker,
     site: SiteServer,
 ) -> None:
-    more = {"FETCH_ALLOW": site.host_port, "BROKER_URL": redis.url}
+    more = {"FETCH_ALLOW": site.host_port, "BROKER_URL": broker.url}
     app = make_app(sqlite_url, FETCH_ALLOW=site.host_port)
     count_results(app)
     for name in "abcd":
@@ -262,13 +266,13 @@ def test_redis_may_go_and_come_back_without_what_it_knew(
     walk(Visitor(server.url), "research", with_site(site.url("/a")))
     walk(Visitor(server.url), "research", with_site(site.url("/b")))
     time.sleep(1)  # the messages of these two are there by now
-    redis.kill()
+    broker.kill()
     begun = time.monotonic()
     walk(Visitor(server.url), "research", with_site(site.url("/c")))
-    assert time.monotonic() - begun < 5, "a save waited for Redis"
+    assert time.monotonic() - begun < 5, "a save waited for the broker"
     worker = start_worker(sqlite_url, **more)
     wait_until(lambda: "nobody can be told" in server.output(), what=server.output())
-    redis.start()
+    broker.start()
     walk(Visitor(server.url), "research", with_site(site.url("/d")))
     wait_until(lambda: idle(app), PICKED_UP_SECONDS, worker.output())
     assert results(app) == {(site.url(f"/{name}"), "completed"): 1 for name in "abcd"}
@@ -317,7 +321,11 @@ def test_a_serving_process_loads_nothing_that_only_workers_need(
         "threads = [type(t).__module__ for t in threading.enumerate()]\n"
         "print(json.dumps([sorted(sys.modules), threads]))"
     )
-    for broker, loaded in (("", False), ("redis://127.0.0.1:1/0", True)):
+    for broker, client in (
+        ("", set()),
+        ("redis://127.0.0.1:1/0", {"redis"}),
+        ("amqp://guest:guest@127.0.0.1:1/", {"pika"}),
+    ):
         environ = settings(sqlite_url, TOP / "nowhere", BROKER_URL=broker)
         environ |= {"PATH": os.environ["PATH"], "INSTANCE_DIR": str(tmp_path)}
         done = subprocess.run(
@@ -325,7 +333,7 @@ def test_a_serving_process_loads_nothing_that_only_workers_need(
         )
         modules, threads = json.loads(done.stdout)
         assert "trafilatura" not in modules
-        assert ("redis" in modules) is loaded
+        assert {"redis", "pika"} & set(modules) == client
         assert not [name for name in threads if name.startswith("dramatiq")]
 
 

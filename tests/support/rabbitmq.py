@@ -35,6 +35,7 @@ class RabbitServer:
         self._folder = folder / "rabbitmq"
         self._folder.mkdir()
         self._process: subprocess.Popen[bytes] | None = None
+        self._names: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
@@ -44,7 +45,7 @@ class RabbitServer:
     def start(self) -> "RabbitServer":
         """Start, and return when it answers."""
         port, own, names = map(str, self._ports)
-        self._environ = {
+        environ = {
             "PATH": os.environ["PATH"],
             "HOME": str(self._folder),
             "RABBITMQ_NODENAME": f"onward{port}@localhost",
@@ -60,9 +61,13 @@ class RabbitServer:
         }
         log = self._folder / "log"
         with log.open("ab") as output:
+            if self._names is None:
+                # Erlang's register of names: started by the server it would outlive it.
+                command = ["epmd", "-port", names, "-address", "127.0.0.1"]
+                self._names = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
             self._process = subprocess.Popen(
                 [str(_program())],
-                env=self._environ,
+                env=environ,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -87,8 +92,9 @@ class RabbitServer:
 
     def __exit__(self, *_: object) -> None:
         self.kill()
-        # Erlang's register of names is a process that outlives the server.
-        subprocess.run(["epmd", "-kill"], env=self._environ, capture_output=True, check=False)
+        if self._names:
+            self._names.kill()
+            self._names.wait()
 
     def _answers(self) -> bool:
         try:

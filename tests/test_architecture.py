@@ -21,7 +21,15 @@ GROUND = (
     "apidoc",
     *("languages", "bounds", "csrf", "limits", "logs", "tally", "devices"),
 )
-RECORDS = ("wizard.models", "wizard.store", "wizard.visit", "steps", "identity", *GROUND)
+RECORDS = (
+    "wizard.models",
+    "wizard.store",
+    "wizard.visit",
+    "wizard.ending",
+    "steps",
+    "identity",
+    *GROUND,
+)
 """What those who look after stored sessions from outside the journey may use."""
 
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
@@ -87,7 +95,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "ai_inputs": ("wizard.models", "wizard.visit", "wizard.calls", "steps", *GROUND),
     "operators": ("operators", "mail", "wizard.history", "wizard.links", *RECORDS),
     "legacy": ("legacy", "site", *RECORDS),
-    "privacy": RECORDS,
+    "privacy": ("wizard.views", *RECORDS),
     "cli": ("operators", "legacy", "privacy", *RECORDS),
     "worker": ("", *GROUND),  # a process of its own: it starts from create_app, as wsgi.py does
 }

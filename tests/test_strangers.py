@@ -85,6 +85,11 @@ ROUTES: dict[str, Way] = {
     "GET /onboarding/sign-out": OWN,
     "POST /onboarding/sign-out": OWN,
     "GET /onboarding/summary": SHOWN,
+    "GET /onboarding/your-data": OWN,
+    "GET /onboarding/your-data/export": OWN,
+    "POST /onboarding/your-data/export": SHOWN,
+    "GET /onboarding/your-data/erase": OWN,
+    "POST /onboarding/your-data/erase": OWN,
     # the API
     f"GET {API}/config": PUBLIC,
     f"GET {API}/csrf-token": PUBLIC,
@@ -297,7 +302,7 @@ def browsers(app: Flask, victim: Victim) -> dict[str, Caller]:
 
 def in_order(app: Flask) -> list[str]:
     """Reading first; what deletes the caller's own answers last."""
-    last = ("DELETE", "reset", "sign-out", "adopt")
+    last = ("DELETE", "reset", "sign-out", "adopt", "erase")
     return sorted(
         known_rules(app), key=lambda r: (any(x in r for x in last), not r.startswith("GET"), r)
     )

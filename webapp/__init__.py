@@ -26,6 +26,7 @@ from webapp import (
     mail,
     openapi,
     pages,
+    privacy,
     proxies,
     readings,
     security,
@@ -102,6 +103,7 @@ def create_app(environ: Mapping[str, str] | None = None) -> Flask:
     app.register_blueprint(service.bp)
     app.register_blueprint(openapi.bp)
     app.register_blueprint(history_views.bp)
+    app.register_blueprint(privacy.bp)
     app.register_blueprint(link_views.bp)
     app.register_blueprint(sign_in_views.bp)
     app.register_blueprint(views.bp)

@@ -2,21 +2,26 @@
 
 import getpass
 import json
+import os
+import re
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any, NoReturn
 
 import click
 from flask.cli import AppGroup
 from sqlalchemy import or_, select
 
 from webapp import audit as trail
+from webapp import privacy
+from webapp.config import settings
 from webapp.extensions import db
-from webapp.identity.caller import trusted
+from webapp.identity.caller import operator, trusted
 from webapp.legacy import command as importing
+from webapp.operators import bulk, funnel, rotation
 from webapp.operators import cleanup as cleaning
-from webapp.operators import funnel, rotation
 from webapp.operators.words import duration
-from webapp.wizard import store
+from webapp.wizard import ending, store
 from webapp.wizard.models import OnboardingSession
 from webapp.wizard.visit import Visit
 
@@ -24,6 +29,22 @@ onboarding = AppGroup("onboarding", help="Look after the onboarding sessions.")
 
 STORED, MISSING, UNKNOWN = 0, 1, 2
 UNOPENED = 1
+
+
+class Age(click.ParamType):
+    """A time span like 48h or 7d."""
+
+    name = "48h or 7d"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> timedelta:
+        """Text -> timedelta."""
+        found = re.fullmatch(r"([1-9][0-9]{0,5})([hd])", str(value))
+        if found is None:
+            self.fail(f"{value!r} is no time span: write 48h or 7d.", param, ctx)
+        return timedelta(**{{"h": "hours", "d": "days"}[found[2]]: int(found[1])})
+
+
+AGE = Age()
 _MOMENTS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S"]
 
 
@@ -35,15 +56,9 @@ def verify(user_or_session: str) -> None:
     Exit status: 0 when every required step is stored, 1 when one is missing, 2 when there is no
     such user or session.
     """
-    session_id = db.session.scalar(
-        select(OnboardingSession.id)
-        .where(or_(OnboardingSession.id == user_or_session, _is_user(user_or_session)))
-        .limit(1)
-    )
-    visit = store.load(trusted(session_id), everything=True) if session_id else None
+    visit = store.load(trusted(_session_of(user_or_session)), everything=True)
     if visit is None:
-        click.echo(f"No session and no user is called {user_or_session}.", err=True)
-        sys.exit(UNKNOWN)
+        _unknown(user_or_session)
     _tell(visit)
     required = [step for step in visit.journey if not step.optional]
     missing = [step.slug for step in required if step.slug not in visit.saved]
@@ -68,14 +83,173 @@ def cleanup(hours: int, dry_run: bool, yes: bool) -> None:
     if dry_run:
         found = cleaning.run(hours, dry_run=True)
         click.echo(f"{found.deleted} sessions would be deleted (nothing saved for {hours} hours).")
+        if found.completed:
+            click.echo(f"{found.completed} completed ones as well (COMPLETED_RETENTION_DAYS).")
         return
     if not yes and sys.stdin.isatty():
         found = cleaning.run(hours, dry_run=True)
-        click.confirm(f"Delete {found.deleted} sessions and all their answers?", abort=True)
+        many = found.deleted + found.completed
+        click.confirm(f"Delete {many} sessions and all their answers?", abort=True)
     done = cleaning.run(hours, who="operator", name=_operator())
     click.echo(
         f"{done.deleted} sessions deleted (nothing saved since {done.cutoff:%Y-%m-%d %H:%M} UTC)."
     )
+    if done.completed:
+        click.echo(f"{done.completed} completed ones deleted (COMPLETED_RETENTION_DAYS).")
+
+
+@onboarding.command()
+@click.argument("user")
+@click.option("-o", "--output", type=click.Path(dir_okay=False), help="A file, in place of stdout.")
+def export(user: str, output: str | None) -> None:
+    """Print everything that is stored of USER (a user or a session) as JSON, secrets masked.
+
+    Exit status: 2 when there is no such user or session.
+    """
+    text = privacy.exported(_session_of(user), who="operator", name=_operator())
+    if text is None:
+        _unknown(user)
+    if output is None:
+        click.echo(text, nl=False)
+        return
+    handle = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with open(handle, "w", encoding="utf-8") as file:
+        os.fchmod(handle, 0o600)
+        file.write(text)
+
+
+@onboarding.command()
+@click.argument("user")
+@click.option("--dry-run", is_flag=True, help="Say what would be erased, erase nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def erase(user: str, dry_run: bool, yes: bool) -> None:
+    """Erase every row of USER (a user or a session), in every table.
+
+    The audit trail keeps that it was done, without the person. Exit status: 2 when there is no such
+    user or session.
+    """
+    session_id = _session_of(user)
+    found = privacy.export(session_id)
+    if found is None:
+        _unknown(user)
+    rows = sum(map(len, found["tables"].values())) + 1
+    if dry_run:
+        click.echo(f"{rows} rows of session {session_id} would be erased.")
+        return
+    _ask(f"Erase {rows} rows of session {session_id}, for good?", yes)
+    try:
+        privacy.erase(operator(session_id, _operator()), who="operator", name=_operator())
+    except store.SessionGone:
+        _unknown(user)
+    click.echo(f"Erased: {rows} rows.")
+
+
+@onboarding.command()
+@click.argument("user")
+@click.option("--dry-run", is_flag=True, help="Say what would be deleted, delete nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def reset(user: str, dry_run: bool, yes: bool) -> None:
+    """Delete the answers of USER (a user or a session), who begins again under the same id.
+
+    Exit status: 2 when there is no such user or session.
+    """
+    session_id = _session_of(user)
+    visit = store.load(trusted(session_id))
+    if visit is None:
+        _unknown(user)
+    saved = ", ".join(step.slug for step in visit.journey if step.slug in visit.saved) or "none"
+    if dry_run:
+        click.echo(f"The answers of session {session_id} would be deleted; saved steps: {saved}.")
+        return
+    _ask(f"Delete the answers of session {session_id}; saved steps: {saved}?", yes)
+    try:
+        store.reset(operator(session_id, _operator()))
+    except store.SessionGone:
+        _unknown(user)
+    click.echo(f"Session {session_id} is at its first step again.")
+
+
+@onboarding.command()
+@click.argument("user")
+@click.option("--dry-run", is_flag=True, help="Say whether it could be completed, change nothing.")
+def complete(user: str, dry_run: bool) -> None:
+    """Complete the session of USER (a user or a session) for them.
+
+    Every step is checked once more, and the declaration is the one that their draft of the last
+    step holds. Optional steps that are open are passed. Exit status: 1 when something is missing,
+    which is told; 2 when there is no such user or session.
+    """
+    session_id = _session_of(user)
+    try:
+        visit = store.require(trusted(session_id), everything=True)
+        if visit.session.completed:
+            click.echo("It is completed already.")
+            return
+        if dry_run:
+            _form, waiting = ending.what_is_missing(visit)
+            if waiting:
+                raise store.JourneyIncomplete(waiting)
+            click.echo("It would be completed.")
+            return
+        ending.complete(operator(session_id, _operator()))
+    except store.SessionGone:
+        _unknown(user)
+    except store.JourneyIncomplete as error:
+        for step, told in error.args[0]:
+            why = "; ".join(told) or "not saved"
+            click.echo(f"Missing: {step.slug} ({why})")
+        sys.exit(MISSING)
+    click.echo("Completed.")
+
+
+@onboarding.command("list")
+@click.option("--state", default="open", show_default=True, type=click.Choice(bulk.STATES))
+@click.option("--older-than", type=AGE, help="Touched last so long ago: 48h, 7d.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def list_(state: str, older_than: timedelta | None, as_json: bool) -> None:
+    """List sessions: who, where they stand, and when they were touched last; no answers."""
+    for one in bulk.sessions(state, older_than):
+        if as_json:
+            click.echo(json.dumps(one, ensure_ascii=False))
+        else:
+            where = one["step"] or one["state"]
+            line = f"{one['session']}  {one['updated_at'][:16]}Z  {where}  {one['user'] or '-'}"
+            click.echo(_printable(line))
+
+
+@onboarding.command()
+@click.option(
+    "--days",
+    default=3,
+    show_default=True,
+    type=click.IntRange(1, 365),
+    help="Stopped so many days ago, or longer.",
+)
+@click.option("--dry-run", is_flag=True, help="Count, send nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def remind(days: int, dry_run: bool, yes: bool) -> None:
+    """Mail a link to go on with to those who stopped and left an address, once in all.
+
+    Exit status: 1 when the outbox is full (run it again later), 2 without SMTP_URL or PUBLIC_URL.
+    """
+    for name in ("SMTP_URL", "PUBLIC_URL"):
+        if not getattr(settings(), name.lower()):
+            click.echo(f"{name} is not set: without it no link can be mailed.", err=True)
+            sys.exit(UNKNOWN)
+    if dry_run or (not yes and sys.stdin.isatty()):
+        many = sum(1 for _one in bulk.to_remind(days))
+        if dry_run:
+            click.echo(f"{many} would be reminded.")
+            return
+        click.confirm(f"Mail {many} people a link?", abort=True)
+    sent = 0
+    try:
+        for session_id, address in bulk.to_remind(days):
+            sent += bulk.remind(session_id, address, days, _operator())
+    except bulk.OutboxFull:
+        click.echo(f"{sent} reminded. The outbox is full: run it again later.", err=True)
+        sys.exit(MISSING)
+    click.echo(f"{sent} reminded. A server or worker at work sends the mails.")
 
 
 @onboarding.command("rotate-keys")
@@ -178,7 +352,12 @@ def _as_line(entry: trail.AuditEntry) -> str:
     about = [f"session {entry.session_id}"] if entry.session_id else []
     about += [f"user {entry.user_id}"] if entry.user_id else []
     details = [f"{name}={value}" for name, value in entry.details.items()]
-    line = "  ".join([f"{entry.at:%Y-%m-%d %H:%M:%S}Z", by, entry.action, *about, *details])
+    return _printable(
+        "  ".join([f"{entry.at:%Y-%m-%d %H:%M:%S}Z", by, entry.action, *about, *details])
+    )
+
+
+def _printable(line: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
 
 
@@ -217,8 +396,21 @@ def stats(days: int | None, as_json: bool) -> None:
     )
 
 
-def _is_user(name: str):  # type: ignore[no-untyped-def]  # an SQL expression
-    return OnboardingSession.user_id == name
+def _session_of(name: str) -> str:
+    """The id of the session that is, or whose user is, called so; "" for nobody's."""
+    called = or_(OnboardingSession.id == name, OnboardingSession.user_id == name)
+    return db.session.scalar(select(OnboardingSession.id).where(called).limit(1)) or ""
+
+
+def _unknown(name: str) -> NoReturn:
+    click.echo(f"No session and no user is called {name}.", err=True)
+    sys.exit(UNKNOWN)
+
+
+def _ask(question: str, yes: bool) -> None:
+    """Before something is destroyed, where somebody can answer."""
+    if not yes and sys.stdin.isatty():
+        click.confirm(question, abort=True)
 
 
 def _tell(visit: Visit) -> None:

@@ -61,6 +61,7 @@ class Settings:
     brand_columns: bool
     fetch_allow: frozenset[str]
     retention_hours: int
+    completed_retention_days: int
     smtp_url: str
     mail_from: str
     app_name: str
@@ -158,6 +159,7 @@ def read(environ: Mapping[str, str]) -> Settings:
         smtp_url=reader.smtp_url("SMTP_URL"),
         mail_from=reader.mail_address("MAIL_FROM", "onward@localhost"),
         retention_hours=reader.number("RETENTION_HOURS", 24, 1, 8760),
+        completed_retention_days=reader.days("COMPLETED_RETENTION_DAYS"),
         app_name=" ".join(reader.text("APP_NAME", "Onward").split())[:60],
         brand_colour=reader.text("BRAND_COLOUR", ""),
         brand_logo=reader.text("BRAND_LOGO", ""),
@@ -190,6 +192,11 @@ class _Reader:
             return int(given)
         self.fault(f"{name} is {given!r}; it takes a whole number from {low} to {high}.")
         return default
+
+    def days(self, name: str) -> int:
+        """0 for off."""
+        off = self.text(name, "off").lower() in {"0", "off"}
+        return 0 if off else self.number(name, 0, 1, 36500)
 
     def choice(self, name: str, allowed: tuple[str, ...], default: str) -> str:
         given = self.text(name, default)

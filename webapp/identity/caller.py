@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from typing import Literal
 
 from flask import request
 from werkzeug.datastructures import WWWAuthenticate
@@ -41,6 +42,9 @@ class Caller:
     """The resume link that let this browser in."""
     trusted: bool = False
     """Not from a request: any session, by its id."""
+    who: Literal["user", "operator"] = "user"
+    """Who acts, for the audit trail; an operator by their `name`."""
+    name: str | None = None
 
     @property
     def is_somebody(self) -> bool:
@@ -52,6 +56,11 @@ def trusted(session_id: str) -> Caller:
     """Any session by its id: for commands, background work, and what was found through the caller
     before. Never for an id that a request sent."""
     return Caller(session_id, trusted=True)
+
+
+def operator(session_id: str, name: str | None) -> Caller:
+    """The same for an operator, whom the audit trail names for what they do to it."""
+    return Caller(session_id, trusted=True, who="operator", name=name)
 
 
 def page_caller() -> Caller:

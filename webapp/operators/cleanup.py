@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
-from sqlalchemy import delete, exists, func, select
+from sqlalchemy import delete, exists, false, func, select
 
 from webapp import audit, tally
 from webapp.apidoc import BOOLEAN, INTEGER, MOMENT, STRING, Operation, answer, documented
@@ -33,27 +33,40 @@ class Cleanup:
     deleted: int
     hours: int
     cutoff: datetime
+    completed: int = 0
+    """Completed sessions beside them: COMPLETED_RETENTION_DAYS says how long those are kept."""
 
 
 def run(
     hours: int, dry_run: bool = False, who: audit.Who = "cron", name: str | None = None
 ) -> Cleanup:
     """Delete the sessions that are not completed, were not touched for `hours` and have no open
-    resume link, in batches of 500 with a commit each, so that nobody waits long for a lock; then
-    prune what the history keeps too much of.
+    resume link, in batches of 500 with a commit each, so that nobody waits long for a lock; the
+    same with completed ones that nobody touched for COMPLETED_RETENTION_DAYS; then prune what the
+    history keeps too much of.
 
     `who` and `name` stand in the audit trail for who ran it, also when nothing was deleted."""
     cutoff = now() - timedelta(hours=hours)
+    days = settings().completed_retention_days
+    old = _outlived(now() - timedelta(days=days)) if days else false()
     if dry_run:
-        count = select(func.count()).select_from(OnboardingSession).where(_abandoned(cutoff))
-        return Cleanup(db.session.scalar(count) or 0, hours, cutoff)
-    deleted = sum(_batches(cutoff, hours, who, name))
+        return Cleanup(_count(_abandoned(cutoff)), hours, cutoff, _count(old) if days else 0)
+    by: dict[str, Any] = {"who": who, "name": name}
+    deleted = sum(_batches(_abandoned(cutoff), OnboardingSession.updated_at, by, hours=hours))
+    completed = 0
+    if days:
+        completed = sum(_batches(old, OnboardingSession.completed_at, by, completed_days=days))
     history.prune()
     tally.fold()
-    return Cleanup(deleted, hours, cutoff)
+    return Cleanup(deleted, hours, cutoff, completed)
 
 
-def _batches(cutoff: datetime, hours: int, who: audit.Who, name: str | None) -> Iterator[int]:
+def _count(which: Any) -> int:
+    count = select(func.count()).select_from(OnboardingSession).where(which)
+    return db.session.scalar(count) or 0
+
+
+def _batches(which: Any, order: Any, by: dict[str, Any], **why: int) -> Iterator[int]:
     """Sizes of the batches as they are deleted, each told to the audit trail in its transaction.
 
     Deciding and deleting are one statement: a save that holds the session's row is skipped, and one
@@ -61,8 +74,8 @@ def _batches(cutoff: datetime, hours: int, who: audit.Who, name: str | None) -> 
     """
     chosen = (
         select(OnboardingSession.id)
-        .where(_abandoned(cutoff))
-        .order_by(OnboardingSession.updated_at)
+        .where(which)
+        .order_by(order)
         .limit(BATCH)
         .with_for_update(skip_locked=True)
     )
@@ -78,9 +91,9 @@ def _batches(cutoff: datetime, hours: int, who: audit.Who, name: str | None) -> 
             )
             size = len(result.all())
             deleted += size
-            told: dict[str, Any] = {"hours": hours, "deleted": deleted}
+            told: dict[str, Any] = {**why, "deleted": deleted}
             if not entry_id:
-                entry_id = audit.record("cleanup", who=who, name=name, **told).id
+                entry_id = audit.record("cleanup", **by, **told).id
             elif size:
                 audit.amend(entry_id, **told)
         if size:
@@ -89,15 +102,24 @@ def _batches(cutoff: datetime, hours: int, who: audit.Who, name: str | None) -> 
             return
 
 
-def _abandoned(cutoff: datetime):  # type: ignore[no-untyped-def]  # an SQL expression
-    open_link = exists().where(
+def _abandoned(cutoff: datetime) -> Any:
+    """Not completed, not touched since, and no way back in that is still open."""
+    return ~OnboardingSession.completed & (OnboardingSession.updated_at < cutoff) & ~_open_link()
+
+
+def _outlived(cutoff: datetime) -> Any:
+    """Completed, and neither finished nor changed since."""
+    old = (OnboardingSession.completed_at < cutoff) & (OnboardingSession.updated_at < cutoff)
+    return OnboardingSession.completed & old & ~_open_link()
+
+
+def _open_link() -> Any:
+    return exists().where(
         ResumeLink.session_id == OnboardingSession.id,
         ResumeLink.used_at.is_(None),
         ResumeLink.revoked_at.is_(None),
         ResumeLink.expires_at > now(),
     )
-    old = ~OnboardingSession.completed & (OnboardingSession.updated_at < cutoff)
-    return old & ~open_link
 
 
 @bp.post("/api/onboarding/cleanup")
@@ -107,7 +129,7 @@ def _abandoned(cutoff: datetime):  # type: ignore[no-untyped-def]  # an SQL expr
         "Delete abandoned sessions",
         "Operators",
         {200: answer(success=BOOLEAN, deleted_count=INTEGER, cutoff_hours=INTEGER,
-                     cutoff_time=MOMENT, dry_run=BOOLEAN)},
+                     cutoff_time=MOMENT, completed_deleted_count=INTEGER, dry_run=BOOLEAN)},
         query={
             "hours": INTEGER | {"minimum": MIN_HOURS, "maximum": MAX_HOURS, "default": 24},
             "dry_run": STRING | {"enum": ["0", "1", "true", "false"], "default": "0"},
@@ -144,5 +166,6 @@ def cleanup() -> Response:
         deleted_count=done.deleted,
         cutoff_hours=done.hours,
         cutoff_time=done.cutoff.isoformat(),
+        completed_deleted_count=done.completed,
         dry_run=dry_run in {"1", "true"},
     )

@@ -38,8 +38,11 @@ __all__ = [
 ]
 
 
-def make(session_id: str) -> tuple[str, ResumeLink]:
-    """A new link of this session: its token, to be shown this once, and its row.
+def make(
+    session_id: str, who: audit.Who = "user", name: str | None = None
+) -> tuple[str, ResumeLink]:
+    """A new link of this session: its token, to be shown this once, and its row. `who` asked for
+    it, an operator by their `name`.
 
     Inside the caller's transaction, which holds the session's lock.
     """
@@ -58,7 +61,8 @@ def make(session_id: str) -> tuple[str, ResumeLink]:
     db.session.add(link)
     session = db.session.get(OnboardingSession, session_id)
     user_id = session.user_id if session else None
-    audit.record("link_made", who="user", session_id=session_id, user_id=user_id, link=link.id)
+    about = {"session_id": session_id, "user_id": user_id}
+    audit.record("link_made", who=who, name=name, **about, link=link.id)
     return token, link
 
 

@@ -49,6 +49,8 @@ class OnboardingSession(Model):
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
     updated_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
     """Touched by every write, so that the cleanup and a save meet on this row's lock."""
+    reminded_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    """When its owner was sent a link to go on with; once, whatever comes after."""
 
 
 class Owned:

@@ -48,26 +48,32 @@ def open_session(caller: Caller) -> Caller:
     raise SessionGone  # erased between two statements
 
 
-def seal(visit: Visit, step: Step, moment: datetime, completes: bool) -> None:
+def seal(visit: Visit, step: Step, moment: datetime, completes: bool, caller: Caller) -> None:
     """Complete the session when this save `completes` it: forms from before cannot save any more.
     A later change is told to the audit trail too: others may have worked with what was said."""
     session = visit.session
-    who: dict[str, Any] = {"session_id": session.id, "user_id": session.user_id}
+    who = _who(caller, session)
     if completes:
         session.completed, session.completed_at = True, moment
         session.sealed_revision = session.revision
-        audit.record("completed", who="user", **who)
+        audit.record("completed", **who)
     elif session.completed:
-        audit.record("changed", who="user", **who, step=step.slug)
+        audit.record("changed", **who, step=step.slug)
 
 
-def start_again(old: OnboardingSession, moment: datetime) -> None:
+def _who(caller: Caller, session: OnboardingSession) -> dict[str, Any]:
+    """Who did something to which session, for the audit trail."""
+    about = {"session_id": session.id, "user_id": session.user_id}
+    return {"who": caller.who, "name": caller.name} | about
+
+
+def start_again(old: OnboardingSession, moment: datetime, caller: Caller) -> None:
     """Replace a session by an empty one of the same id, whose count goes on; who was let in by a
     resume link stays in. The caller holds the session's lock."""
     for step in journey():
         step.forget(old.id)
     db.session.expunge(old)
-    audit.record("reset", who="user", session_id=old.id, user_id=old.user_id)
+    audit.record("reset", **_who(caller, old))
     let_in = guests(old.id)
     take_back(old)
     db.session.execute(delete(OnboardingSession).where(OnboardingSession.id == old.id))

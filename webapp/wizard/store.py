@@ -108,7 +108,7 @@ def save(
         if not whole and step.slug not in visit.saved:
             return visit
         _refresh_followers(visit, step.slug, moment)
-        seal(visit, step, moment, completes)
+        seal(visit, step, moment, completes, caller)
         after = step.snapshot(visit)
         history.record(visit.session.id, step.slug, visit.session.revision, moment, before, after)
         draft = draft_of(visit, step) if keeps_draft else {}
@@ -221,7 +221,7 @@ def reset(caller: Caller, base: int | None = None) -> None:
         session = lock(caller, moment, []).session
         if base is not None and base + 1 != session.revision:  # the lock counts as well
             raise StaleRevision
-        start_again(session, moment)
+        start_again(session, moment, caller)
 
 
 def refresh(session_id: str, slug: str) -> None:

@@ -12,9 +12,10 @@ from webapp.types import now
 from webapp.wizard import store
 from webapp.wizard.api import answers, wrap
 from webapp.wizard.api.fields import errors_of, filled
-from webapp.wizard.api.routes import finish, opened
+from webapp.wizard.api.routes import opened
 from webapp.wizard.api.wrap import Answer, Given, Route
 from webapp.wizard.calls import Asks, Call, Changes, NotThere, Reads, Refused, Saves
+from webapp.wizard.ending import finish
 from webapp.wizard.forms import StepForm
 from webapp.wizard.step import Step
 from webapp.wizard.visit import Visit, id_of, needed

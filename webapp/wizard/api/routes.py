@@ -11,15 +11,13 @@ from webapp import apidoc
 from webapp.apidoc import BOOLEAN, INTEGER, MOMENT, OBJECT, STRING, Operation, Schema, answer, maybe
 from webapp.csrf import csrf_token
 from webapp.identity.caller import Caller
-from webapp.wizard import store
+from webapp.wizard import ending, store
 from webapp.wizard.api import answers, wrap
 from webapp.wizard.api.fields import filled
 from webapp.wizard.api.wrap import Answer, Given, Routes
 from webapp.wizard.calls import NotThere, Refused
-from webapp.wizard.forms import StepForm
-from webapp.wizard.revision import CURRENT
 from webapp.wizard.step import Step
-from webapp.wizard.visit import Visit, problems
+from webapp.wizard.visit import Visit
 
 routes = Routes()
 
@@ -268,20 +266,7 @@ def reset(given: Given) -> dict[str, Any]:
 )  # fmt: skip
 def complete(given: Given) -> Mapping[str, Any] | Answer:
     """What is required must be there; optional steps that are open are passed."""
-    visit = store.require(given.caller, everything=True)
-    last = visit.journey.last
-    expected = wrap.session_base(given.caller)
-    if expected not in (None, visit.session.revision):
-        raise store.StaleRevision
-    if not visit.session.completed:
-        row = visit.progress.get(last.slug)
-        draft = row.draft if row else None
-        form = last.form(formdata=None, data=draft or {})
-        waiting = [*problems(visit), *([] if draft and form.validate() else [(last, [])])]
-        if waiting:
-            raise store.JourneyIncomplete(waiting)
-        finish(given.caller, last, form, CURRENT)
-        visit = store.require(given.caller, everything=True)
+    visit = ending.complete(given.caller, wrap.session_base(given.caller))
     return {
         "success": True,
         "message": _("Your onboarding is complete."),
@@ -318,24 +303,6 @@ def summary(given: Given) -> Answer:
     return Answer(answers.summary(visit, every_step()), state=wrap.session_state(visit))
 
 
-def finish(caller: Caller, last: Step, form: StepForm, base: int | None) -> Visit:
-    """Save the last step, which completes. Optional steps that are open are passed first, each in a
-    transaction of its own: who is cut off between goes on where it was. Where required ones are
-    open the form is kept as the draft; raises JourneyIncomplete then, or as `store.save`."""
-    if not form.validate():
-        raise store.AnswersInvalid(form)
-    visit = store.require(caller, last)
-    open_steps = [] if visit.session.completed else problems(visit)
-    if open_steps:
-        store.keep_draft(caller, last, form.typed(), None)
-        raise store.JourneyIncomplete(open_steps)
-    if not visit.session.completed:
-        for step in visit.journey.steps[:-1]:
-            if step.slug not in visit.done:
-                store.skip(caller, step, CURRENT)
-    return store.save(caller, last, form, base, merges=False)
-
-
 def outcome(visit: Visit) -> dict[str, Any]:
     """What the steps say that the completed session has."""
     found: dict[str, Any] = {}
@@ -368,4 +335,4 @@ def _maybe(caller: Caller) -> Visit | None:
     return visit
 
 
-__all__ = ["Refused", "every_step", "finish", "opened", "routes", "step_of"]
+__all__ = ["Refused", "every_step", "opened", "routes", "step_of"]

@@ -1,10 +1,19 @@
 """How migrations run: one transaction each, on SQLite with foreign keys checked afterwards."""
 
 from alembic import context
+from alembic.util import CommandError
 from flask import current_app
 from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
 
 db = current_app.extensions["migrate"].db
+
+LOCK_SECONDS = 3
+"""A migration that waits for a table lets everybody wait who comes after it: it gives up soon."""
+BUSY = (
+    "somebody holds what the migration needs, so it gave up before others had to wait for it. "
+    "Nothing of this step was changed: run flask db upgrade again, at a quieter moment if need be."
+)
 
 
 def run_online() -> None:
@@ -19,6 +28,7 @@ def run_online() -> None:
         else:
             # A large table takes longer than a request may.
             connection.exec_driver_sql("SET statement_timeout = 0")
+            connection.exec_driver_sql(f"SET lock_timeout = '{LOCK_SECONDS}s'")
             connection.rollback()
         level = "SERIALIZABLE" if sqlite else "READ COMMITTED"
         connection = connection.execution_options(isolation_level=level, writes=True)
@@ -30,12 +40,21 @@ def run_online() -> None:
             transactional_ddl=True,
             transaction_per_migration=True,
         )
-        with context.begin_transaction():
-            context.run_migrations()
+        try:
+            with context.begin_transaction():
+                context.run_migrations()
+        except OperationalError as error:
+            connection.invalidate()
+            raise CommandError(BUSY) if _is_busy(error) else error from error
         if sqlite:
             connection.commit()
             _check_foreign_keys(connection)
         connection.invalidate()  # what was set for the migration is no setting for a request
+
+
+def _is_busy(error: OperationalError) -> bool:
+    lock_not_available = getattr(error.orig, "sqlstate", None) == "55P03"
+    return lock_not_available or "database is locked" in str(error.orig)
 
 
 def run_offline() -> None:

@@ -85,6 +85,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         *("jobs", "extensions", "types", "vault", "config", "dotenv", "tally"),
     ),
     "mail": GROUND,
+    "migrating": (),
     "pages": GROUND,
     "readings": ("site",),
     "apidoc": (),

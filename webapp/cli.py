@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
@@ -18,6 +19,7 @@ from webapp.config import settings
 from webapp.extensions import db
 from webapp.identity.caller import operator, trusted
 from webapp.legacy import command as importing
+from webapp.operators import backup as saving
 from webapp.operators import bulk, funnel, rotation
 from webapp.operators import cleanup as cleaning
 from webapp.operators.words import duration
@@ -200,6 +202,28 @@ def complete(user: str, dry_run: bool) -> None:
             click.echo(f"Missing: {step.slug} ({why})")
         sys.exit(MISSING)
     click.echo("Completed.")
+
+
+@onboarding.command()
+@click.argument("path", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--force", is_flag=True, help="Replace a file that is there.")
+def backup(path: Path, force: bool) -> None:
+    """Copy the SQLite database to PATH, beside a server at work.
+
+    Exit status: 2 when none was made, for instance on PostgreSQL, where pg_dump does it.
+    """
+    try:
+        size = saving.run(path, force, _operator())
+    except saving.NotPossible as error:
+        click.echo(str(error), err=True)
+        sys.exit(UNKNOWN)
+    click.echo(f"{path}: {size:,} bytes, checked.")
+    if files := saving.belonging():
+        click.echo("Keep these with it, or stored API keys cannot be opened again:")
+        for file in files:
+            click.echo(f"   {file}")
+    else:
+        click.echo("Keep ENCRYPTION_KEYS with it, or stored API keys cannot be opened again.")
 
 
 @onboarding.command("list")

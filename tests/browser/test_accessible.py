@@ -88,7 +88,13 @@ def test_every_step_right_to_left_empty_and_refused(
         save_button.click()
     page.wait_for_url("**/onboarding/summary")
     guide.look("summary")
-    for path in ("/accessibility", "/onboarding/history", "/onboarding/reset"):
+    for path in (
+        "/accessibility",
+        "/onboarding/history",
+        "/onboarding/reset",
+        "/onboarding/your-data",
+        "/onboarding/your-data/erase",
+    ):
         page.goto(f"{server.url}{path}")
         guide.look(path)
 

@@ -153,7 +153,8 @@ def make_app(tmp_path: Path, run_dir: Path) -> Iterator[MakeApp]:
     made: list[Flask] = []
 
     def make(database_url: str, **more: str) -> Flask:
-        made.append(create_app(databases.settings(database_url, tmp_path / "instance", **more)))
+        with counting.shared_rules():
+            made.append(create_app(databases.settings(database_url, tmp_path / "instance", **more)))
         # A third of a test's time would go into compiling the same templates anew.
         made[-1].jinja_env.bytecode_cache = FileSystemBytecodeCache(str(run_dir))
         counting.share_compiled(made[-1])

@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Flask
 from sqlalchemy import Connection, Engine, event
+from werkzeug.routing import Rule
 
 
 @dataclass
@@ -105,6 +106,28 @@ def share_compiled(app: Flask) -> None:
         if "__hash__" not in vars(kind):
             kind.__hash__ = lambda self: hash(type(self))  # type: ignore[method-assign]
             kind.__eq__ = lambda self, other: type(self) is type(other)  # type: ignore[method-assign]
+
+
+_BUILDERS: dict[tuple[Any, ...], Any] = {}
+
+
+@contextmanager
+def shared_rules() -> Iterator[None]:
+    """Let the applications made in the block share what werkzeug compiles to build addresses: the
+    function takes its rule as an argument, and the same rule is compiled to the same function."""
+    compile_builder = Rule._compile_builder
+
+    def compile_once(rule: Rule, append_unknown: bool = True) -> Any:
+        key = (tuple(rule._trace), repr(rule.defaults), append_unknown)
+        if key not in _BUILDERS:
+            _BUILDERS[key] = compile_builder(rule, append_unknown)
+        return _BUILDERS[key]
+
+    Rule._compile_builder = compile_once  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        Rule._compile_builder = compile_builder  # type: ignore[method-assign]
 
 
 def _engines(app: Flask) -> list[Engine]:

@@ -7,7 +7,7 @@ from flask import current_app, session
 from flask_babel import gettext as _
 from werkzeug.exceptions import NotFound
 
-from webapp import apidoc
+from webapp import apidoc, meters
 from webapp.apidoc import BOOLEAN, INTEGER, MOMENT, OBJECT, STRING, Operation, Schema, answer, maybe
 from webapp.csrf import csrf_token
 from webapp.identity.caller import Caller
@@ -272,6 +272,7 @@ def complete(given: Given) -> Mapping[str, Any] | Answer:
     last = visit.journey.last
     expected = wrap.session_base(given.caller)
     if expected not in (None, visit.session.revision):
+        meters.conflicted("all")
         raise store.StaleRevision
     if not visit.session.completed:
         row = visit.progress.get(last.slug)

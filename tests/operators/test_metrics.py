@@ -29,6 +29,7 @@ def scrape(monkeypatch: pytest.MonkeyPatch) -> Scrape:
     """Read the metrics; what SQL knows is read anew each time."""
     monkeypatch.setattr(metrics, "FRESH_SECONDS", -1)
     monkeypatch.setattr(metrics, "COUNTED_SECONDS", -1)
+    monkeypatch.setattr(metrics, "COUNT_SHARE", 0)
 
     def read(app: Flask) -> Samples:
         answer = app.test_client().get("/metrics")

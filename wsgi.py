@@ -5,7 +5,7 @@ import sys
 import threading
 import time
 
-from webapp import create_app, jobs, logs
+from webapp import create_app, jobs, logs, meters
 from webapp.config import ConfigError
 
 
@@ -16,12 +16,17 @@ def end_with(parent: int) -> None:
     os._exit(1)
 
 
+serves = "FLASK_RUN_FROM_CLI" not in os.environ  # a command leaves the work to those who serve
 logs.mask_crashes()
+if serves:
+    logs.to_stderr(os.environ.get("LOG_FORMAT", ""))
 try:
     app = create_app()
 except ConfigError as fault:
     sys.exit(f"Onward cannot start.\n{fault}")
 
-if "FLASK_RUN_FROM_CLI" not in os.environ:  # a command leaves the work to those who serve
+if serves:
+    meters.share(app.extensions["settings"].instance_dir / "metrics")
+    meters.expect(step.slug for step in app.extensions["journey"])
     threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
     jobs.watch(app, dict(os.environ))

@@ -20,6 +20,7 @@ GROUND = (
     *("config", "vault", "extensions", "types", "security", "assets", "errors", "jobs", "audit"),
     "apidoc",
     *("languages", "bounds", "csrf", "limits", "logs", "tally", "devices"),
+    *("meters", "trace"),
 )
 RECORDS = (
     "wizard.models",
@@ -45,7 +46,10 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "compress": (),
     "csrf": (),
     "limits": ("config",),
-    "logs": (),
+    "logs": ("trace",),
+    "meters": (),
+    "trace": (),
+    "watching": ("logs", "meters", "trace"),
     "proxies": ("config",),
     "extensions": ("config", "csrf"),
     "types": ("config", "vault", "extensions"),
@@ -75,7 +79,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "wizard.store": (
         *("wizard.models", "wizard.journey", "wizard.step", "wizard.visit", "wizard.forms"),
         *("wizard.revision", "wizard.merge", "wizard.history", "wizard.progress", "identity"),
-        *("extensions", "types", "tally"),
+        *("extensions", "types", "tally", "meters"),
     ),
     "wizard.history": ("wizard.models", "wizard.owner", "identity", "extensions", "types"),
     "wizard.links": ("wizard.models", "wizard.owner", "identity", "extensions", "types", "audit"),

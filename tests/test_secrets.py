@@ -1,6 +1,7 @@
 """No secret is in any log, whatever goes wrong: masked as the record is made, and looked for in the
 output of the real server."""
 
+import json
 import logging
 import sqlite3
 import subprocess
@@ -19,6 +20,9 @@ from tests.support.visitors import Visitor
 from webapp import logs
 from webapp.extensions import db
 
+OF_A_REQUEST = {
+    *("time", "level", "event", "id", "method", "route", "status", "duration_ms", "statements")
+}
 UUID = "3f2a91bc-0c4d-4e5f-8a6b-1234567890ab"
 
 
@@ -208,5 +212,21 @@ def test_the_real_server_s_output_holds_no_secret_whatever_goes_wrong(
     assert "Traceback" in output
     leaked = {secret for secret in secrets if secret in output}
     assert leaked == set()
+    lines = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
+    told = [line for line in lines if line["event"] == "request"]
+    assert all(set(line) == OF_A_REQUEST for line in told)
+    assert {line["route"] for line in told} >= {
+        "/onboarding/<slug>", "/onboarding/resume/<token>", "/api/onboarding/status"
+    }  # fmt: skip
+    typed = [str(value) for slug in walk.SLUGS for value in walk.ANSWERS[slug].values() if value]
+    request_lines = [line for line in output.splitlines() if '"event": "request"' in line]
+    for line in request_lines:
+        assert "?" not in line
+        assert not [one for one in typed if len(one) > 8 and one in line]
+    faults = [line for line in lines if line["event"] == "log" and "Traceback" in str(line)]
+    assert faults
+    assert {line["id"] for line in faults} <= {line["id"] for line in told}, "each has its request"
+    assert visitor.get("/metrics").status == 200
+    assert not {secret for secret in secrets if secret in visitor.get("/metrics").source}
     for path_of_log in Path(server.log).parent.glob("*.log"):
         assert not any(secret in path_of_log.read_text() for secret in secrets)

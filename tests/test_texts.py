@@ -21,7 +21,16 @@ SAME_EVERYWHERE = frozenset({"light dark", "UTC", "QR", "JSON", "CSV", "OpenAPI"
 
 ENGLISH_PYTHON = (
     *("apidoc", "catalogues", "cli", "config", "openapi", "service", "worker", "ai_inputs"),
-    *("wizard/api/", "wizard/calls", "operators/cleanup", "legacy/", "proxies", "logs"),
+    *(
+        "wizard/api/",
+        "wizard/calls",
+        "operators/cleanup",
+        "operators/metrics",
+        "legacy/",
+        "proxies",
+        "logs",
+        "meters",
+    ),
     *("site/style", "site/vocabulary", "steps/api_keys/calls", "steps/website/calls"),
 )
 """What developers, operators' terminals and programs read, and names of formulas and word lists."""

@@ -32,10 +32,11 @@ from webapp import (
     security,
     service,
     steps,
+    watching,
 )
 from webapp.identity import anonymous, users
 from webapp.identity.keys import JwksKeys
-from webapp.operators import cleanup, dashboard, health
+from webapp.operators import cleanup, dashboard, health, metrics
 from webapp.steps.research import CompetitorAnalysis
 from webapp.steps.website.competitors import CompetitorTask
 from webapp.steps.website.task import AnalysisTask
@@ -80,6 +81,7 @@ def create_app(environ: Mapping[str, str] | None = None) -> Flask:
     app.extensions["jwks"] = JwksKeys(settings.jwt_jwks_url)
 
     logs.init(settings.secrets)
+    watching.init_app(app)  # around all else but the proxies, which say whose id is believed
     proxies.init_app(app, settings)
     compress.init_app(app)  # what is attached first sees the response last
     security.init_app(app, settings)  # its host check comes before all else
@@ -109,6 +111,7 @@ def create_app(environ: Mapping[str, str] | None = None) -> Flask:
     app.register_blueprint(views.bp)
     app.register_blueprint(cleanup.bp)
     app.register_blueprint(health.bp)
+    app.register_blueprint(metrics.bp)
     if settings.operator_token:
         app.register_blueprint(dashboard.bp)
     app.register_blueprint(pages.bp)

@@ -44,6 +44,7 @@ class Settings:
     service_token: str
     public_url: str
     deploy_env: str
+    log_format: str
     env_file: Path | None
     host: str
     port: int
@@ -140,6 +141,7 @@ def read(environ: Mapping[str, str]) -> Settings:
         service_token=reader.text("SERVICE_TOKEN", ""),
         public_url=reader.web_address("PUBLIC_URL").rstrip("/"),
         deploy_env=deploy_env,
+        log_format=reader.choice("LOG_FORMAT", ("auto", "json", "text"), "auto"),
         env_file=Path(reader.text("ENV_FILE", str(TOP / ".env"))) if local else None,
         host=host,
         port=reader.number("PORT", 8000, 1, 65535),

@@ -9,6 +9,7 @@ from flask_babel import gettext as _
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
+from webapp import trace
 from webapp.bounds import Refused
 
 RETRY_SECONDS = 5
@@ -25,8 +26,10 @@ DATABASE_ERRORS = (OperationalError, InterfaceError, TimeoutError, DatabaseAway)
 def problem(
     status: int, detail: str, errors: Mapping[str, list[str]] | None = None, **more: object
 ) -> Response:
-    """A problem document; `errors` is {field: [messages]} of a 422."""
+    """A problem document; `errors` is {field: [messages]} of a 422. `request_id` finds the lines of
+    this request in the log."""
     body = {"type": "about:blank", "title": _title(status), "status": status, "detail": detail}
+    body["request_id"] = trace.current_id()
     response = jsonify(body | ({"errors": errors} if errors else {}) | more)
     response.status_code = status
     response.mimetype = "application/problem+json"
@@ -41,6 +44,7 @@ def error_page(status: int, message: str, retry: bool = False) -> Response:
         title=_sentences().get(status, (_title(status),))[0],
         message=message,
         retry=retry,
+        request_id=trace.current_id() if status >= 500 else "",
     )
     return make_response(page, status)
 

@@ -113,7 +113,7 @@ def transaction() -> Iterator[None]:
     """
     db.session.rollback()
     db.session.expunge_all()
-    waiting: list[Callable[[], None]] = []
+    waiting: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
     info = db.session.info
     info[_WAITING] = waiting
     level = "SERIALIZABLE" if db.engine.dialect.name == "sqlite" else "READ COMMITTED"
@@ -126,14 +126,14 @@ def transaction() -> Iterator[None]:
         raise
     finally:
         info.pop(_WAITING, None)
-    for act in waiting:
-        act()
+    for act, args in waiting:
+        act(*args)
 
 
-def after_commit(act: Callable[[], None]) -> None:
+def after_commit(act: Callable[..., None], *args: Any) -> None:
     """Call `act` once the transaction at hand is committed, and never when it is not. It must not
     raise: what is committed stays so. Raises KeyError outside of a transaction."""
-    db.session.info[_WAITING].append(act)
+    db.session.info[_WAITING].append((act, args))
 
 
 def _postgres_connect(

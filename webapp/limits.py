@@ -73,6 +73,7 @@ RATES: dict[str, Rate] = {
     "sign_in.show": SIGN_IN,
     "sign_in.adopt": SIGN_IN,
     "cleanup.cleanup": TOKEN,
+    "metrics.show": TOKEN,
     "operators.sign_in": TOKEN,
     "operators.show": TOKEN_OR_FORM,
     "operators.download": TOKEN_OR_FORM,

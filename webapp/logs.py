@@ -3,16 +3,26 @@
 A filter on a logger sees the records of that logger alone, and one on a handler those of that
 handler; a record's factory sees all of them, those of libraries and of handlers that come later
 among them. Tracebacks are masked with the message: an exception may quote a value.
+
+A process that serves or works writes a line for each record, request and job to its standard error:
+JSON for programs, or text for people.
 """
 
+import contextlib
 import hashlib
+import json
 import logging
+import os
 import re
 import sys
 import threading
 from collections.abc import Iterable
+from datetime import UTC, datetime
+from functools import cache
 from types import TracebackType
 from typing import Any
+
+from webapp import trace
 
 HIDDEN = "[hidden]"
 
@@ -68,6 +78,7 @@ class MaskedRecord(logging.LogRecord):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.trace_id = trace.current_id()
         try:
             self.msg = mask(self.getMessage())
         except Exception:
@@ -85,6 +96,107 @@ def init(known: Iterable[str] = ()) -> None:
     added = {value for value in known if len(value) >= 8}
     _Known.values = tuple(sorted({*_Known.values, *added}, key=lambda one: (-len(one), one)))
     logging.setLogRecordFactory(MaskedRecord)
+
+
+# -- lines on standard error -----------------------------------------------------------------------
+
+FORMATS = ("json", "text")
+
+
+class _Output:
+    """How this process writes its lines; the empty format writes none of requests and jobs."""
+
+    format = ""
+
+
+class JsonFormatter(logging.Formatter):
+    """A record as one line of JSON, its traceback included."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line."""
+        line: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "event": "log",
+            "logger": record.name,
+        }
+        if trace_id := getattr(record, "trace_id", ""):
+            line["id"] = trace_id
+        line["message"] = record.getMessage()
+        if told := record.exc_text or record.stack_info:
+            line["traceback"] = told
+        return json.dumps(line)
+
+
+class TextFormatter(logging.Formatter):
+    """A record as people read it."""
+
+    def __init__(self) -> None:
+        super().__init__("%(levelname)s %(name)s: %(message)s")
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The text, with the request's id behind the message where there is one."""
+        text = super().format(record)
+        trace_id = getattr(record, "trace_id", "")
+        first, _, rest = text.partition("\n")
+        return f"{first} [{trace_id}]\n{rest}".rstrip("\n") if trace_id else text
+
+
+def chosen_format(given: str) -> str:
+    """`json` or `text`; where the operator chose neither: text for a terminal, else JSON."""
+    if given in FORMATS:
+        return given
+    return "text" if sys.stderr.isatty() else "json"
+
+
+def to_stderr(given: str) -> None:
+    """From now on this process writes lines: our own from INFO, other libraries' warnings.
+    `given`: the operator's LOG_FORMAT."""
+    _Output.format = chosen_format(given)
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonFormatter() if _Output.format == "json" else TextFormatter())
+    logging.getLogger().addHandler(handler)
+    logging.getLogger("webapp").setLevel(logging.INFO)
+    if _Output.format == "json":  # what granian says within a worker comes by here too
+        server = logging.getLogger("_granian")
+        server.handlers, server.propagate = [], True
+
+
+def request(trace_id: str, method: str, route: str, status: int, ms: float, sql: int) -> None:
+    """Write the line of a request. Nothing in it is anybody's words, so that nothing is masked:
+    `route` is a rule of the URL map and `method` one of ours."""
+    if _Output.format == "json":
+        level = "error" if status >= 500 else "info"
+        values = (_now(), level, trace_id, method, _quoted(route), status, ms, sql)
+        _write(_REQUEST % values)
+    elif _Output.format:
+        _write(f"{method} {route or '-'} {status} {ms:.1f} ms, {sql} SQL [{trace_id}]\n")
+
+
+def job(level: str, **told: Any) -> None:
+    """Write the line of a job: kinds, ids and numbers."""
+    if _Output.format == "json":
+        _write(json.dumps({"time": _now(), "level": level, "event": "job", **told}) + "\n")
+    elif _Output.format:
+        _write("job " + " ".join(f"{name}={value}" for name, value in told.items()) + "\n")
+
+
+_REQUEST = (
+    '{"time": "%s", "level": "%s", "event": "request", "id": "%s", "method": "%s", "route": %s,'
+    ' "status": %d, "duration_ms": %.2f, "statements": %d}\n'
+)
+_quoted = cache(json.dumps)  # as many as there are rules
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _write(line: str) -> None:
+    """One call to the system for a line, whatever other threads and processes write. A log that
+    cannot be written stops nobody."""
+    with contextlib.suppress(OSError):
+        os.write(2, line.encode())
 
 
 def mask_crashes() -> None:

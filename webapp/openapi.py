@@ -35,6 +35,7 @@ PROBLEM: Schema = {
             "description": "Of a 422: field -> what is wrong; `form` for what belongs to none.",
             "additionalProperties": STRINGS,
         },
+        "request_id": STRING | {"description": "Finds this request in the operator's log."},
         "missing_steps": STRINGS | {"description": "Of some 409: slugs of the steps to do first."},
     },
     "required": ["type", "title", "status", "detail"],

@@ -30,7 +30,8 @@ class TrustedProxies:
 
     `X-Forwarded-For` is walked from the right for as long as the hop that wrote an entry is
     trusted; the first address that is not a trusted proxy is the client. `X-Forwarded-Proto` and
-    `X-Forwarded-Host` are taken from the same hop, where they are lists, else as they stand.
+    `X-Forwarded-Host` are taken from the same hop, where they are lists, else as they stand. An
+    `X-Request-ID` stays for those behind when the peer is trusted.
     """
 
     def __init__(self, app: WSGIApplication, networks: Iterable[Network]) -> None:
@@ -52,6 +53,8 @@ class TrustedProxies:
             host = _said(told["HTTP_X_FORWARDED_HOST"], hops)
             if host:
                 environ["HTTP_HOST"] = host
+        else:
+            environ.pop("HTTP_X_REQUEST_ID", None)
         return self._app(environ, start)
 
     def _walk(self, peer: Address, forwarded_for: str) -> tuple[Address, int]:

@@ -151,8 +151,7 @@ def _wait(parent: int) -> bool:
 
 def main() -> None:
     """Start, work, and end; or start anew, when a job has hung."""
-    logging.basicConfig(level=logging.INFO, format="worker: %(message)s")
-    logging.getLogger("dramatiq").setLevel(logging.WARNING)
+    logs.to_stderr(os.environ.get("LOG_FORMAT", ""))
     logs.mask_crashes()
     os.nice(max(0, 10 - os.nice(0)))  # pages come first
     try:

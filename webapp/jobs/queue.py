@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import time
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Mapped, aliased, mapped_column
 
+from webapp import logs, meters, trace
 from webapp.extensions import Model, db, insert_into, transaction
 from webapp.types import UTCDateTime, now
 
@@ -215,13 +217,37 @@ def claim(worker: str) -> Claim | None:
 
 
 def perform(job: Claim) -> None:
-    """Do a claimed job to its end: its result stored, or put back for later, or given up."""
+    """Do a claimed job to its end: its result stored, or put back for later, or given up. One line
+    of the log tells of it."""
+    mine, began = trace.Trace(), time.perf_counter()
+    token = trace.begin(mine)
+    outcome = "crashed"
+    try:
+        outcome = _perform(job)
+    finally:
+        trace.end(token)
+        seconds = time.perf_counter() - began
+        meters.job(job.kind, outcome, seconds)
+        logs.job(
+            "info" if outcome in {"done", "nothing", "lost"} else "error",
+            id=mine.id,
+            kind=job.kind,
+            outcome=outcome,
+            attempt=job.attempts,
+            duration_ms=round(seconds * 1000, 2),
+            statements=mine.statements,
+        )
+
+
+def _perform(job: Claim) -> str:
+    """Returns what became of it: `done`, `nothing` (there was nothing to do), `lost` (the claim),
+    `put_back`, `given_up`, or `claimed` (until its heartbeat is stale)."""
     task: Task = current_app.extensions["tasks"][job.kind]
     try:
         if job.attempts > _patience(task):  # its workers died over it, each without a word
             with _conclusion(job):
                 task.give_up(job.subject)
-            return
+            return "given_up"
         with transaction():
             given = task.start(job.subject)
             _still_mine(update(Job).where(_mine(job)).values(beat_at=_clock()))
@@ -230,10 +256,11 @@ def perform(job: Claim) -> None:
             if given is not None:
                 task.finish(job.subject, result)
     except ClaimLost:
-        log.info("job %s %s: claim lost, nothing stored", job.kind, job.id)
+        return "lost"
     except Exception as error:
         log.exception("job %s %s failed (attempt %d)", job.kind, job.id, job.attempts)
-        _put_back(job, task, error)
+        return _put_back(job, task, error)
+    return "nothing" if given is None else "done"
 
 
 def run_pending(worker: str = "inline") -> int:
@@ -282,18 +309,20 @@ def _still_mine(change: Any) -> None:
         raise ClaimLost
 
 
-def _put_back(job: Claim, task: Task, error: Exception) -> None:
+def _put_back(job: Claim, task: Task, error: Exception) -> str:
     try:
         if job.attempts >= _patience(task) and not isinstance(error, SQLAlchemyError):
             with _conclusion(job):
                 task.give_up(job.subject)
-            return
+            return "given_up"
         pause = timedelta(seconds=5 * 3 ** (min(job.attempts, 5) - 1))
         with transaction():
             back = {"worker": None, "beat_at": None, "run_after": _clock(pause)}
             db.session.execute(update(Job).where(_mine(job)).values(**back))
     except (SQLAlchemyError, ClaimLost):
         log.warning("job %s stays claimed until its heartbeat is stale", job.id)
+        return "claimed"
+    return "put_back"
 
 
 def _patience(task: Task) -> int:

@@ -1,5 +1,6 @@
 """Completing without the last page: by the API, and by an operator."""
 
+from webapp import meters
 from webapp.identity.caller import Caller
 from webapp.wizard import store
 from webapp.wizard.forms import StepForm
@@ -16,6 +17,7 @@ def complete(caller: Caller, expected: int | None = None) -> Visit:
     """
     visit = store.require(caller, everything=True)
     if expected not in (None, visit.session.revision):
+        meters.conflicted("all")
         raise store.StaleRevision
     if visit.session.completed:
         return visit

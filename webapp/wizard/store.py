@@ -8,8 +8,8 @@ decide one after the other on what they read behind the lock.
 from datetime import datetime
 from typing import Any
 
-from webapp import tally
-from webapp.extensions import db, transaction
+from webapp import meters, tally
+from webapp.extensions import after_commit, db, transaction
 from webapp.identity.caller import Caller, trusted
 from webapp.tally import standing
 from webapp.types import now
@@ -113,6 +113,7 @@ def save(
         history.record(visit.session.id, step.slug, visit.session.revision, moment, before, after)
         draft = draft_of(visit, step) if keeps_draft else {}
         mark(visit, step, saved_at=moment, saved_page=page or None, **draft)
+        after_commit(meters.saved, step.slug)
     return visit
 
 
@@ -128,6 +129,7 @@ def _merged(visit: Visit, step: Step, form: StepForm, base: int | None, may: boo
     fields; else StaleRevision. A completed session is changed on purpose or not at all."""
     merge = _merge(visit, step, form, base) if may else None
     if merge is None or merge.conflicts or visit.session.completed:
+        meters.conflicted(step.slug)
         raise StaleRevision
     visit.merged = merge.theirs
     merged = step.form(formdata=None, data=merge.values)
@@ -168,6 +170,7 @@ def skip(
         row = visit.progress.get(step.slug)
         if not (row and row.skipped_at):
             if not _is_current(visit, step, base):
+                meters.conflicted(step.slug)
                 raise StaleRevision
             draft = typed
             if answer := step.stored(visit):
@@ -176,6 +179,7 @@ def skip(
             elif typed is not None and is_untouched(typed, step, visit):
                 draft = None
             mark(visit, step, skipped_at=moment, draft=draft, draft_at=draft and moment)
+            after_commit(meters.skipped, step.slug)
     return visit
 
 
@@ -209,6 +213,8 @@ def keep_draft(
         for name, value in columns.items():
             setattr(row, name, value)
         tally.count(visit.session, [tally.Change(step.slug, before, standing(row))])
+        if typed is not None:
+            after_commit(meters.drafted, step.slug)
     return moment if typed is not None else None
 
 
@@ -220,6 +226,7 @@ def reset(caller: Caller, base: int | None = None) -> None:
     with transaction():
         session = lock(caller, moment, []).session
         if base is not None and base + 1 != session.revision:  # the lock counts as well
+            meters.conflicted("all")
             raise StaleRevision
         start_again(session, moment, caller)
 

@@ -77,6 +77,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         *("jobs", "extensions", "types", "vault", "config", "dotenv", "tally"),
     ),
     "mail": GROUND,
+    "webhooks": ("webhooks", *GROUND),
     "pages": GROUND,
     "readings": ("site",),
     "apidoc": (),
@@ -85,10 +86,10 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "product": ("ai_inputs", "wizard", *RECORDS),
     "service": ("product", "wizard.api", *RECORDS),
     "ai_inputs": ("wizard.models", "wizard.visit", "wizard.calls", "steps", *GROUND),
-    "operators": ("operators", "mail", "wizard.history", "wizard.links", *RECORDS),
+    "operators": ("operators", "mail", "webhooks", "wizard.history", "wizard.links", *RECORDS),
     "legacy": ("legacy", "site", *RECORDS),
     "privacy": RECORDS,
-    "cli": ("operators", "legacy", "privacy", *RECORDS),
+    "cli": ("operators", "legacy", "privacy", "webhooks", *RECORDS),
     "worker": ("", *GROUND),  # a process of its own: it starts from create_app, as wsgi.py does
 }
 

@@ -9,7 +9,7 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 from sqlalchemy import delete, exists, func, select
 
-from webapp import audit, tally
+from webapp import audit, tally, webhooks
 from webapp.apidoc import BOOLEAN, INTEGER, MOMENT, STRING, Operation, answer, documented
 from webapp.config import settings
 from webapp.errors import problem
@@ -40,7 +40,7 @@ def run(
 ) -> Cleanup:
     """Delete the sessions that are not completed, were not touched for `hours` and have no open
     resume link, in batches of 500 with a commit each, so that nobody waits long for a lock; then
-    prune what the history keeps too much of.
+    prune what the history and the outbox keep too much of.
 
     `who` and `name` stand in the audit trail for who ran it, also when nothing was deleted."""
     cutoff = now() - timedelta(hours=hours)
@@ -49,6 +49,7 @@ def run(
         return Cleanup(db.session.scalar(count) or 0, hours, cutoff)
     deleted = sum(_batches(cutoff, hours, who, name))
     history.prune()
+    webhooks.prune()
     tally.fold()
     return Cleanup(deleted, hours, cutoff)
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from flask import current_app
 from sqlalchemy import case, delete, func, insert, select
 
 from webapp import audit, devices, languages, tally
@@ -48,7 +49,14 @@ def open_session(caller: Caller) -> Caller:
     raise SessionGone  # erased between two statements
 
 
-def seal(visit: Visit, step: Step, moment: datetime, completes: bool) -> None:
+def announce(session: Any, event: str, slug: str | None, moment: datetime) -> None:
+    """Say in the transaction at hand that a session is `completed`, or that a completed one was
+    `changed` or `reset`; `create_app` handed over who listens."""
+    for listen in current_app.extensions["listeners"]:
+        listen(session, event, slug, moment)
+
+
+def seal(visit: Visit, step: Step, moment: datetime, completes: bool = False) -> None:
     """Complete the session when this save `completes` it: forms from before cannot save any more.
     A later change is told to the audit trail too: others may have worked with what was said."""
     session = visit.session
@@ -57,8 +65,10 @@ def seal(visit: Visit, step: Step, moment: datetime, completes: bool) -> None:
         session.completed, session.completed_at = True, moment
         session.sealed_revision = session.revision
         audit.record("completed", who="user", **who)
+        announce(session, "completed", None, moment)
     elif session.completed:
         audit.record("changed", who="user", **who, step=step.slug)
+        announce(session, "changed", step.slug, moment)
 
 
 def start_again(old: OnboardingSession, moment: datetime) -> None:
@@ -82,6 +92,8 @@ def start_again(old: OnboardingSession, moment: datetime) -> None:
     )
     if let_in:
         db.session.execute(insert(ResumeLink), let_in)
+    if old.completed:
+        announce(old, "reset", None, moment)
 
 
 def _create(

@@ -13,7 +13,7 @@ from webapp.extensions import db, transaction
 from webapp.identity.caller import Caller, trusted
 from webapp.tally import standing
 from webapp.types import now
-from webapp.wizard import history
+from webapp.wizard import history, progress
 from webapp.wizard.forms import StepForm
 from webapp.wizard.merge import Merge
 from webapp.wizard.models import OnboardingSession, StepProgress
@@ -175,6 +175,7 @@ def skip(
                 db.session.delete(answer)
             elif typed is not None and is_untouched(typed, step, visit):
                 draft = None
+            seal(visit, step, moment)
             mark(visit, step, skipped_at=moment, draft=draft, draft_at=draft and moment)
     return visit
 
@@ -231,6 +232,8 @@ def refresh(session_id: str, slug: str) -> None:
     session = db.session.get(OnboardingSession, session_id)
     if step and session:
         _refresh_followers(load_locked(session, with_followers(step)), slug, now())
+        if session.completed:
+            progress.announce(session, "changed", slug, now())
 
 
 def _refresh_followers(visit: Visit, slug: str, moment: datetime) -> None:

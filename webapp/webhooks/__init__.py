@@ -19,6 +19,6 @@ from webapp.webhooks.outbox import (
 )
 
 __all__ = [
-    "SEND", "Event", "Webhook", "WebhookTask", "prune", "read", "repeat", "repeat_failed", "send_test",
-    "tell",
+    "SEND", "Event", "Webhook", "WebhookTask", "prune", "read", "repeat", "repeat_failed",
+    "send_test", "tell",
 ]  # fmt: skip

@@ -1,0 +1,44 @@
+"""An application that tells a receiver on this machine."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from flask import Flask
+from sqlalchemy import update
+
+from tests.conftest import MakeApp
+from tests.support.receiver import Receiver, receiving
+from webapp import jobs
+from webapp.extensions import db, transaction
+from webapp.jobs import Job
+from webapp.types import now
+
+Work = Callable[[], int]
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """Who is told."""
+    with receiving() as running:
+        yield running
+
+
+@pytest.fixture
+def telling(make_app: MakeApp, any_url: str, receiver: Receiver) -> Flask:
+    """The application on each database; nobody works in the background."""
+    return make_app(any_url, **receiver.settings)
+
+
+@pytest.fixture
+def telling_sqlite(make_app: MakeApp, sqlite_url: str, receiver: Receiver) -> Flask:
+    """The same where the database makes no difference."""
+    return make_app(sqlite_url, **receiver.settings)
+
+
+def work(app: Flask, later: bool = False) -> int:
+    """Do what is due, or (`later`) what is put off as well, once; how many jobs that was."""
+    with app.app_context():
+        if later:
+            with transaction():
+                db.session.execute(update(Job).values(run_after=now()))
+        return jobs.run_pending()

@@ -21,7 +21,7 @@ from tests.support.counting import count_statements
 from tests.support.pages import PageClient
 from tests.support.receiver import SECRET, Receiver
 from tests.support.site import SiteServer
-from tests.webhooks.conftest import work
+from tests.webhooks.conftest import completed, work
 from tests.wizard import samples
 from webapp import jobs, webhooks
 from webapp.extensions import transaction
@@ -121,14 +121,14 @@ def test_what_is_not_sent_yet_goes_with_a_session_that_is_begun_anew(
 
 
 def test_they_come_in_order_one_job_for_all_of_a_session(
-    telling: Flask, receiver: Receiver
+    telling_sqlite: Flask, receiver: Receiver
 ) -> None:
-    client = finished(telling)
+    client = finished(telling_sqlite)
     for slug in ("research", "finish", "persona"):
         client.submit(client.get(path_of(slug)), _other(slug), "save")
     client.submit(client.get(path_of("integrations")), {}, "skip")
-    assert count(telling, "jobs") == 1
-    assert work(telling) == 5
+    assert count(telling_sqlite, "jobs") == 1
+    assert work(telling_sqlite) == 5
     steps = [(one.type, one.data["step"]) for one in receiver.taken]
     assert steps == [
         ("completed", None), ("changed", "research"), ("changed", "finish"),
@@ -136,7 +136,7 @@ def test_they_come_in_order_one_job_for_all_of_a_session(
     ]  # fmt: skip
     assert len({one.id for one in receiver.got}) == 5
     client.submit(client.get("/onboarding/reset"))
-    work(telling)
+    work(telling_sqlite)
     assert receiver.types()[5:] == ["reset"]
 
 
@@ -181,11 +181,11 @@ def test_a_completed_session_that_an_open_one_replaces_is_told_as_begun_anew(
     ]  # fmt: skip
 
 
-def test_without_an_address_nobody_is_told_and_nothing_is_kept(any_app: Flask) -> None:
-    client = finished(any_app)
+def test_without_an_address_nobody_is_told_and_nothing_is_kept(app: Flask) -> None:
+    client = finished(app)
     client.submit(client.get(path_of("research")), _other("research"), "save")
-    assert count(any_app, "webhooks") == 0
-    assert count(any_app, "jobs") == 0
+    assert count(app, "webhooks") == 0
+    assert count(app, "jobs") == 0
 
 
 def test_a_save_that_fails_tells_nothing(telling: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -275,32 +275,32 @@ def test_a_full_queue_and_a_busy_session_refuse_no_event_and_events_refuse_no_jo
 
 
 def test_two_deliveries_are_in_hand_at_a_time_so_that_a_slow_receiver_leaves_room(
-    telling: Flask,
+    brief: Flask,
 ) -> None:
-    with telling.app_context():
+    with brief.app_context():
         for number in range(4):
-            of_user(f"user_{number}")
+            completed(f"user_{number}")
         with transaction():
             jobs.add("website-analysis", "of somebody", None)
         kinds = [job.kind for _ in range(9) if (job := jobs.claim("w"))]
     assert sorted(kinds) == ["webhook", "webhook", "website-analysis"]
 
 
-def test_events_go_with_their_session(telling: Flask) -> None:
-    with telling.app_context():
-        of_user()
+def test_events_go_with_their_session(brief: Flask) -> None:
+    with brief.app_context():
+        completed(USER)
         store.reset(Caller(None, user_id=USER))
         with transaction():
             session = store.lock(Caller(None, user_id=USER), now(), []).session
             adoption._delete(session)
     for table in ("webhooks", "jobs", "onboarding_sessions"):
-        assert count(telling, table) == 0, table
+        assert count(brief, table) == 0, table
 
 
-def test_old_events_are_pruned_by_the_cleanup_and_waiting_ones_stay(telling: Flask) -> None:
+def test_old_events_are_pruned_by_the_cleanup_and_waiting_ones_stay(brief: Flask) -> None:
     ages = [("delivered", 31), ("delivered", 29), ("failed", 91), ("failed", 89), ("waiting", 400)]
-    with telling.app_context():
-        session_id = of_user()
+    with brief.app_context():
+        session_id = completed(USER)
         with transaction():
             locked = store.lock(Caller(None, user_id=USER), now(), []).session
             for _ in ages[1:]:
@@ -323,24 +323,24 @@ def _set(event_id: str, **values: object) -> None:
 
 
 def test_a_save_and_the_end_of_a_delivery_in_one_moment_leave_no_event_behind(
-    telling: Flask, receiver: Receiver
+    brief: Flask, receiver: Receiver
 ) -> None:
     """However the two meet: the job goes on, or the save makes a new one."""
-    with telling.app_context():
-        session_id = of_user()
+    with brief.app_context():
+        session_id = completed(USER)
 
     def deliver() -> None:
         jobs.run_pending()
 
     def change(depth: str) -> Callable[[], object]:
-        return lambda: samples.save(session_id, "research", research_depth=depth)
+        return lambda: samples.save(session_id, "finish", first_declaration=depth)
 
     for round_ in range(6):
         depth = ("Basic", "Expert")[round_ % 2]
-        outcome = samples.together(telling, deliver, change(depth))
+        outcome = samples.together(brief, deliver, change(depth))
         assert [one for one in outcome if isinstance(one, Exception)] == []
-    work(telling, later=True)
-    states = sql(telling, "SELECT state, count(*) FROM webhooks GROUP BY state")
+    work(brief, later=True)
+    states = sql(brief, "SELECT state, count(*) FROM webhooks GROUP BY state")
     assert states == [("delivered", 7)]
     assert receiver.types() == ["completed"] + ["changed"] * 6
 

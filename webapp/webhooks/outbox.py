@@ -215,7 +215,7 @@ def _pause(row: Webhook, asked: timedelta) -> timedelta | None:
     left = row.until - now()
     if left < LAST_CHANCE or asked > left:
         return None
-    spread = random.uniform(0.8, 1.2)  # noqa: S311 - no secret
+    spread = random.uniform(0.8, 1.2)  # noqa: S311 - no secret # nosec B311
     usual = timedelta(seconds=PAUSES[min(row.attempts, len(PAUSES)) - 1] * spread)
     return max(asked, min(usual, left))
 

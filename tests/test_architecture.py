@@ -90,6 +90,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     ),
     "mail": GROUND,
     "migrating": (),
+    "webhooks": ("webhooks", *GROUND),
     "pages": GROUND,
     "readings": ("site",),
     "apidoc": (),
@@ -98,10 +99,10 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "product": ("ai_inputs", "wizard", *RECORDS),
     "service": ("product", "wizard.api", *RECORDS),
     "ai_inputs": ("wizard.models", "wizard.visit", "wizard.calls", "steps", *GROUND),
-    "operators": ("operators", "mail", "wizard.history", "wizard.links", *RECORDS),
+    "operators": ("operators", "mail", "webhooks", "wizard.history", "wizard.links", *RECORDS),
     "legacy": ("legacy", "site", *RECORDS),
     "privacy": ("wizard.views", *RECORDS),
-    "cli": ("operators", "legacy", "privacy", *RECORDS),
+    "cli": ("operators", "legacy", "privacy", "webhooks", *RECORDS),
     "worker": ("", *GROUND),  # a process of its own: it starts from create_app, as wsgi.py does
 }
 

@@ -15,6 +15,7 @@ from webapp import config, create_app
 from webapp.config import ConfigError, Settings
 
 KEY = SECRETS["ENCRYPTION_KEYS"]
+WEBHOOK_SECRET = "whsec_" + "QUFB" * 8
 
 
 def read(folder: Path, **changes: str) -> Settings:
@@ -61,6 +62,11 @@ def fault_of(folder: Path, **changes: str) -> str:
         ("PUBLIC_URL", "https://[::1"),
         ("AFTER_URL", "javascript:alert(1)"),
         ("AFTER_URL", "/here"),
+        ("WEBHOOK_SECRET", "whsec_" + "QUFB" * 7),
+        ("WEBHOOK_SECRET", "whsec_" + "QUFB" * 22),
+        ("WEBHOOK_SECRET", "QUFB" * 8),
+        ("WEBHOOK_SECRET", "whsec_" + "QUF-" * 8),
+        ("WEBHOOK_SECRET", "whsec_" + "QUFB" * 8 + ",whsec_"),
         ("FETCH_ALLOW", "127.0.0.1"),
         ("FETCH_ALLOW", "127.0.0.1:http"),
         ("FETCH_ALLOW", "127.0.0.1:0"),
@@ -91,6 +97,66 @@ def test_a_fault_has_a_sentence_that_names_the_variable(
     assert len(said.splitlines()) == 1
     assert name in said
     assert said.endswith((".", ")", "loopback HOST."))
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("app.example.com/hook", "no address"),
+        ("ftp://app.example.com/hook", "no address"),
+        ("https://", "no address"),
+        ("https://app.example.com:port/", "no address"),
+        ("https://[::1", "no address"),
+        ("https://app.example.com/a b", "no address"),
+        ("https://app.example.com/#part", "no address"),
+        ("https://bücher.example/hook", "no address"),
+        ("http://app.example.com/hook", "use https"),
+        ("http://8.8.8.8/hook", "use https"),
+        ("http://0.0.0.0/hook", "use https"),
+        ("http://local.example.com/hook", "use https"),
+    ],
+)
+def test_an_address_to_tell_that_is_none_or_open_to_all_is_refused(
+    tmp_path: Path, url: str, said: str
+) -> None:
+    given = url.replace("://", "://me:hunter2@") if "://" in url else url
+    told = fault_of(tmp_path, WEBHOOK_URL=given, WEBHOOK_SECRET=WEBHOOK_SECRET)
+    assert told.startswith("WEBHOOK_URL is ")
+    assert said in told
+    assert len(told.splitlines()) == 1
+    assert "hunter2" not in told
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://app.example.com/hook?a=1",
+        "https://me:pass@app.example.com:8443",
+        "https://xn--bcher-kva.example/",
+        "http://localhost:3000/hook",
+        "http://127.0.0.1:3000/",
+        "http://[::1]:3000/",
+        "http://10.1.2.3/hook",
+        "http://[fd00::1]/hook",
+        "http://app:3000/hook",
+        "http://app.internal/hook",
+        "http://app.default.svc.cluster.local/hook",
+    ],
+)
+def test_an_address_to_tell_is_taken_as_it_is(tmp_path: Path, url: str) -> None:
+    other = "whsec_" + "QkJC" * 8
+    found = read(tmp_path, WEBHOOK_URL=url, WEBHOOK_SECRET=f"{WEBHOOK_SECRET}, {other}")
+    assert found.webhook_url == url
+    assert found.webhook_secrets == (WEBHOOK_SECRET, other)
+    assert {WEBHOOK_SECRET[6:], other[6:]} < set(found.secrets)
+
+
+def test_an_address_to_tell_needs_its_secret_and_a_secret_alone_tells_nobody(
+    tmp_path: Path,
+) -> None:
+    told = fault_of(tmp_path, WEBHOOK_URL="https://app.example.com/hook")
+    assert told == "WEBHOOK_SECRET is missing: what WEBHOOK_URL is told is signed with it."
+    assert read(tmp_path, WEBHOOK_SECRET=WEBHOOK_SECRET).webhook_url == ""
 
 
 @pytest.mark.parametrize("name", ["DATABASE_URL", "SECRET_KEY", "ENCRYPTION_KEYS"])

@@ -33,6 +33,7 @@ from webapp import (
     service,
     steps,
     watching,
+    webhooks,
 )
 from webapp.identity import anonymous, users
 from webapp.identity.keys import JwksKeys
@@ -95,7 +96,9 @@ def create_app(environ: Mapping[str, str] | None = None) -> Flask:
         AnalysisTask(refresh=store.refresh),
         CompetitorTask(CompetitorAnalysis),
         mail.MailTask(),
+        webhooks.WebhookTask(),
     )
+    app.extensions["listeners"] = [webhooks.tell]
     with app.app_context():
         if not event.contains(extensions.db.session, "after_commit", jobs.wake_after_commit):
             event.listen(extensions.db.session, "after_commit", jobs.wake_after_commit)

@@ -5,16 +5,18 @@ import json
 import os
 import re
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NoReturn
 
 import click
-from flask.cli import AppGroup
+from flask.cli import AppGroup, with_appcontext
 from sqlalchemy import or_, select
 
 from webapp import audit as trail
 from webapp import privacy
+from webapp import webhooks as outbox
 from webapp.config import settings
 from webapp.extensions import db
 from webapp.identity.caller import operator, trusted
@@ -31,6 +33,7 @@ onboarding = AppGroup("onboarding", help="Look after the onboarding sessions.")
 
 STORED, MISSING, UNKNOWN = 0, 1, 2
 UNOPENED = 1
+NO_WEBHOOK = "No WEBHOOK_URL is configured: nobody is told anything."
 
 
 class Age(click.ParamType):
@@ -362,6 +365,80 @@ def audit(
     moment = since.replace(tzinfo=UTC) if since else None
     for entry in trail.read(user_id=user, session_id=session_id, since=moment, newest=newest):
         click.echo(_as_json(entry) if as_json else _as_line(entry))
+
+
+@onboarding.group(invoke_without_command=True)
+@click.option("--failed", is_flag=True, help="Those alone that were given up.")
+@click.option(
+    "--newest",
+    default=50,
+    show_default=True,
+    type=click.IntRange(1, 1_000_000),
+    help="The newest so many.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, with what is sent.")
+@click.pass_context
+@with_appcontext
+def webhooks(context: click.Context, failed: bool, newest: int, as_json: bool) -> None:
+    """What the host product is told (WEBHOOK_URL): newest first, delivered or not."""
+    if context.invoked_subcommand:
+        return
+    if not settings().webhook_url:
+        click.echo(NO_WEBHOOK, err=True)
+    for row in outbox.read(newest, failed):
+        click.echo(json.dumps(row, ensure_ascii=False) if as_json else _one_line(row))
+
+
+@webhooks.command("repeat")
+@click.argument("ids", nargs=-1, metavar="[ID]...")
+@click.option("--failed", is_flag=True, help="All that were given up.")
+def repeat_webhooks(ids: tuple[str, ...], failed: bool) -> None:
+    """Send events again, each under its own id, whatever became of them, for another day.
+
+    Exit status: 2 when an id is unknown (the others are sent), 1 without WEBHOOK_URL.
+    """
+    if bool(ids) == failed:
+        raise click.UsageError("Name the ids of events, or --failed for all that were given up.")
+    if not settings().webhook_url:
+        click.echo(NO_WEBHOOK, err=True)
+        sys.exit(1)
+    if failed:
+        click.echo(f"{outbox.repeat_failed(_operator())} will be sent again.")
+        return
+    unknown = [one for one in ids if outbox.repeat(one, _operator()) is None]
+    click.echo(f"{len(ids) - len(unknown)} will be sent again.")
+    if unknown:
+        click.echo(f"No event of a session is called {', '.join(unknown)}.", err=True)
+        sys.exit(UNKNOWN)
+
+
+@webhooks.command("test")
+def test_webhooks() -> None:
+    """Send an event of the type onboarding.test now, once, and say what the receiver answered.
+
+    Exit status: 0 when it took it (2xx), 1 when not.
+    """
+    if not settings().webhook_url:
+        click.echo(NO_WEBHOOK, err=True)
+        sys.exit(1)
+    sent = outbox.send_test(_operator())
+    said = f"answer {sent.answered}" if sent.answered else "no answer"
+    if sent.fault:
+        click.echo(f"{sent.id} was not taken: {said}, {sent.fault}.", err=True)
+        sys.exit(1)
+    click.echo(f"{sent.id} was taken: {said}.")
+
+
+def _one_line(row: Mapping[str, Any]) -> str:
+    """An event for people, its times in UTC."""
+    told = [row["id"], row["type"], row["state"], f"attempts {row['attempts']}"]
+    told += [f"answer {row['answer']}"] if row["answer"] else []
+    told += [row["fault"]] if row["fault"] else []
+    if row["state"] == "waiting":
+        told.append(f"after {row['behind']}" if row["behind"] else f"next {row['next_at'][:19]}Z")
+    user = row["payload"]["data"]["user_id"]
+    line = "  ".join([f"{row['created_at'][:19]}Z", *told, f"user {user}" if user else "anonymous"])
+    return _printable(line)
 
 
 def _as_json(entry: trail.AuditEntry) -> str:

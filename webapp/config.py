@@ -21,6 +21,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 TOP = Path(__file__).resolve().parent.parent
+WEBHOOK_SECRET = "whsec_"  # noqa: S105 - no secret, but how one begins
+"""What a secret of the Standard Webhooks specification begins with."""
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1", "[::1]"})
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -72,6 +74,8 @@ class Settings:
     terms_url: str
     support_email: str
     after_url: str
+    webhook_url: str
+    webhook_secrets: tuple[str, ...]
 
     @property
     def behind_tls(self) -> bool:
@@ -88,11 +92,15 @@ class Settings:
     @property
     def secrets(self) -> tuple[str, ...]:
         """What must never be seen in a log: keys, tokens, and the passwords in addresses."""
-        addresses = (self.database_url, self.broker_url, self.redis_url, self.smtp_url)
+        addresses = (
+            *(self.database_url, self.broker_url, self.redis_url, self.smtp_url),
+            self.webhook_url,
+        )
         passwords = (urlsplit(address).password for address in addresses)
         keys = (base64.urlsafe_b64encode(key).decode() for key in self.encryption_keys)
         tokens = (self.secret_key, self.cleanup_token, self.operator_token, self.service_token)
-        return tuple(filter(None, (*tokens, *keys, *passwords)))
+        signing = (secret.removeprefix(WEBHOOK_SECRET) for secret in self.webhook_secrets)
+        return tuple(filter(None, (*tokens, *keys, *passwords, *signing)))
 
     @property
     def is_sqlite(self) -> bool:
@@ -169,6 +177,8 @@ def read(environ: Mapping[str, str]) -> Settings:
         terms_url=reader.web_address("TERMS_URL"),
         support_email=reader.mail_address("SUPPORT_EMAIL", ""),
         after_url=reader.web_address("AFTER_URL"),
+        webhook_url=reader.webhook_url("WEBHOOK_URL"),
+        webhook_secrets=reader.webhook_secrets("WEBHOOK_SECRET", needed_by="WEBHOOK_URL"),
     )
     if reader.faults:
         raise ConfigError("\n".join(reader.faults))
@@ -299,6 +309,37 @@ class _Reader:
             self.fault(f"{name} is no address of a mail server like smtp://user:password@host:587.")
         return given
 
+    def webhook_url(self, name: str) -> str:
+        given = self.text(name, "")
+        try:
+            parts = urlsplit(given)
+            port = parts.port  # raises for what is no port
+            good = parts.scheme in {"http", "https"} and bool(parts.hostname) and port != 0
+            good &= given.isascii() and given.isprintable() and not set(given) & set(" #")
+        except ValueError:
+            good = False
+        if given and not good:  # the address may hold a password, so it is not repeated
+            self.fault(f"{name} is no address like https://app.example.com/hooks/onward.")
+        elif given and parts.scheme == "http" and not _is_inside(parts.hostname or ""):
+            self.fault(f"{name} is http to a host that is not a private one: use https.")
+        return given
+
+    def webhook_secrets(self, name: str, needed_by: str) -> tuple[str, ...]:
+        secrets = self.names(name)
+        if self.text(needed_by, "") and not secrets:
+            self.fault(f"{name} is missing: what {needed_by} is told is signed with it.")
+        for position, text in enumerate(secrets, start=1):
+            try:
+                key = base64.b64decode(text.removeprefix(WEBHOOK_SECRET), validate=True)
+            except (binascii.Error, ValueError):
+                key = b""
+            if not text.startswith(WEBHOOK_SECRET) or not 24 <= len(key) <= 64:
+                self.fault(
+                    f"{name}: secret {position} is not {WEBHOOK_SECRET} and then the base64 of "
+                    "24 to 64 random bytes."
+                )
+        return secrets
+
     def mail_address(self, name: str, default: str) -> str:
         given = self.text(name, default)
         if given and ("@" not in given or any(char in given for char in "\r\n<>, ")):
@@ -348,6 +389,16 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _is_inside(host: str) -> bool:
+    """A host of the operator's own network: a private address, or a name that no public one has."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        ending = host.rstrip(".").rpartition(".")[2]
+        return host in LOOPBACK_NAMES or ending in {host, "internal", "local", "localhost"}
+    return address.is_private and not address.is_unspecified
 
 
 def _new_secret_key() -> str:

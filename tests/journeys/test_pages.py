@@ -413,10 +413,15 @@ def test_the_summary_is_one_page_with_a_change_link_for_every_step(any_client: P
 
 
 def test_the_last_button_leads_where_the_operator_says(make_app: MakeApp, sqlite_url: str) -> None:
-    app = make_app(sqlite_url, AFTER_URL="http://localhost/app")
+    app = make_app(sqlite_url, AFTER_URL="https://app.example.com/welcome?from=onward&x=1")
     page = walk(PageClient(app))
-    assert page.find("//main//a[@href='http://localhost/app']")
-    assert "Continue to" in page.text("//main//a[@href='http://localhost/app']")
+    (button,) = page.find("//main//a[contains(@class, 'button--main')]")
+    assert button.get("href") == "https://app.example.com/welcome?from=onward&x=1"
+    assert "Continue to Onward" in " ".join(button.text_content().split())
+
+
+def test_without_an_address_there_is_no_last_button(client: PageClient) -> None:
+    assert "Continue to" not in walk(client).text("//main")
 
 
 def test_start_again_asks_first(client: PageClient, app: Flask) -> None:

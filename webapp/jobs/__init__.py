@@ -1,8 +1,9 @@
 """Work in the background: the one seam between the application and whatever does the work.
 
 A job is a row, added in the transaction that makes it necessary, claimed by one atomic statement,
-kept alive by a heartbeat, and deleted in the transaction that stores its result. So a job is never
-lost with a process, and its result is stored once: who lost the claim stores nothing.
+kept alive by a heartbeat, and deleted (or put off, where there is more to do) in the transaction
+that stores its result. So a job is never lost with a process, and its result is stored once: who
+lost the claim stores nothing.
 
 Who works (`webapp.worker`) is another matter. Without a broker it is a child process, one for each
 machine, that the web processes start on first need. With one (`BROKER_URL`) it is workers on as
@@ -28,6 +29,7 @@ from webapp.jobs.queue import (
     claim,
     due,
     hand_back,
+    hurry,
     perform,
     register,
     release,
@@ -38,6 +40,6 @@ from webapp.jobs.watch import Patience, Place, Watch, place, wake_after_commit, 
 __all__ = [
     "BEAT_SECONDS", "MAX_ATTEMPTS", "NO_ROOM", "PER_SESSION", "QUEUE_LIMIT", "STALE_SECONDS",
     "Claim", "ClaimLost", "Job", "Patience", "Place", "Refusal", "Task", "Watch",
-    "add", "add_all", "beat", "claim", "due", "hand_back", "perform", "place", "register",
-    "release", "run_pending", "wake_after_commit", "watch",
+    "add", "add_all", "beat", "claim", "due", "hand_back", "hurry", "perform", "place",
+    "register", "release", "run_pending", "wake_after_commit", "watch",
 ]  # fmt: skip

@@ -1,10 +1,9 @@
 """The rows: adding jobs, claiming them, doing them, and what becomes of those that fail."""
 
-import contextlib
 import logging
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -23,6 +22,7 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    true,
     union_all,
     update,
 )
@@ -73,7 +73,11 @@ class Job(Model):
 
 class Task(Protocol):
     """One kind of work. `start`, `finish` and `give_up` are short and run in a transaction; `work`
-    may take long and runs outside of any. All may run again after a crash."""
+    may take long and runs outside of any. All may run again after a crash.
+
+    A task may also say `max_attempts`; `most_in_hand`, how many jobs of its kind may be in workers'
+    hands at a time; and `unlimited`: its jobs are outside of QUEUE_LIMIT.
+    """
 
     kind: str
 
@@ -83,11 +87,13 @@ class Task(Protocol):
     def work(self, given: Any) -> Any:
         """Do it; return the result. Raise for a fault of ours, which is tried again."""
 
-    def finish(self, subject: str, result: Any) -> None:
-        """Store the result."""
+    def finish(self, subject: str, result: Any) -> timedelta | None:
+        """Store the result. Returns how long the job is put off where there is more to do, and
+        then it begins anew; else it is done."""
 
-    def give_up(self, subject: str) -> None:
-        """Store that it failed for good, with a sentence that a user understands."""
+    def give_up(self, subject: str) -> timedelta | None:
+        """Store that it failed for good, with a sentence that a user understands. Returns what
+        `finish` does."""
 
 
 class ClaimLost(Exception):
@@ -132,26 +138,29 @@ NO_ROOM = frozenset({SESSION_BUSY.code, QUEUE_FULL.code})
 
 
 def add(
-    kind: str, subject: str, session_id: str | None, at_most: int = PER_SESSION
+    kind: str, subject: str, session_id: str | None, at_most: int | None = PER_SESSION
 ) -> Refusal | None:
     """Queue one job: `add_all` of it alone."""
     return add_all(kind, [subject], session_id, at_most)
 
 
 def add_all(
-    kind: str, subjects: Sequence[str], session_id: str | None, at_most: int = PER_SESSION
+    kind: str, subjects: Sequence[str], session_id: str | None, at_most: int | None = PER_SESSION
 ) -> Refusal | None:
     """Queue a job for each subject in the transaction at hand, in one statement; one that is queued
     already stays as it is.
 
     Returns why they were not queued when the session would have more than `at_most` jobs of this
-    kind, or when there would be too many jobs in all. The caller holds the session's lock. A save
-    is never refused for it: keep the answer, and the refusal beside it, for a second try.
+    kind, or when there would be too many jobs in all; with None for `at_most`, never. The caller
+    holds the session's lock. A save is never refused for it: keep the answer, and the refusal
+    beside it, for a second try.
     """
     others = ~((Job.kind == kind) & Job.subject.in_(subjects))
     of_session = _count(Job.session_id == (session_id or ""), Job.kind == kind, others)
-    in_all = _count(others)
-    has_room = (of_session + len(subjects) <= at_most) & (in_all + len(subjects) <= QUEUE_LIMIT)
+    in_all = _count(others, Job.kind.not_in(_kinds_with("unlimited")))
+    has_room = true()
+    if at_most is not None:
+        has_room = (of_session + len(subjects) <= at_most) & (in_all + len(subjects) <= QUEUE_LIMIT)
     rows = [
         {
             "id": literal(str(uuid.uuid4())),
@@ -180,10 +189,16 @@ def add_all(
     queued = db.session.scalars(upsert.returning(Job.subject)).all()
     if queued:
         db.session.info["jobs_added"] = True
-    if len(queued) == len(subjects):
+    if at_most is None or len(queued) == len(subjects):
         return None
     full = (db.session.scalar(select(of_session)) or 0) + len(subjects) > at_most
     return SESSION_BUSY if full else QUEUE_FULL
+
+
+def hurry(kind: str, subject: str) -> None:
+    """Let a job that is put off be due at once, in the transaction at hand."""
+    mine = (Job.kind == kind) & (Job.subject == subject) & Job.worker.is_(None)
+    db.session.execute(update(Job).where(mine).values(run_after=_clock()))
 
 
 def register(app: Flask, *tasks: Task) -> None:
@@ -245,22 +260,26 @@ def _perform(job: Claim) -> str:
     task: Task = current_app.extensions["tasks"][job.kind]
     try:
         if job.attempts > _patience(task):  # its workers died over it, each without a word
-            with _conclusion(job):
-                task.give_up(job.subject)
+            with transaction():
+                _conclude(job, task.give_up(job.subject))
             return "given_up"
         with transaction():
             given = task.start(job.subject)
             _still_mine(update(Job).where(_mine(job)).values(beat_at=_clock()))
         result = task.work(given) if given is not None else None
-        with _conclusion(job):
+        again = None
+        with transaction():
             if given is not None:
-                task.finish(job.subject, result)
+                again = task.finish(job.subject, result)
+            _conclude(job, again)
     except ClaimLost:
         return "lost"
     except Exception as error:
         log.exception("job %s %s failed (attempt %d)", job.kind, job.id, job.attempts)
         return _put_back(job, task, error)
-    return "nothing" if given is None else "done"
+    if given is None:
+        return "nothing"
+    return "put_back" if again else "done"
 
 
 def run_pending(worker: str = "inline") -> int:
@@ -296,12 +315,14 @@ def release(workers_of: str) -> None:
         db.session.execute(update(Job).where(held).values(worker=None, beat_at=None))
 
 
-@contextlib.contextmanager
-def _conclusion(job: Claim) -> Iterator[None]:
-    """The transaction that stores a result and deletes the job: both, or neither."""
-    with transaction():
-        yield
+def _conclude(job: Claim, again: timedelta | None) -> None:
+    """Delete the job in the transaction that stored its result: both, or neither. `again`: put it
+    back instead, as one that was not tried yet, until so much later."""
+    if again is None:
         _still_mine(delete(Job).where(_mine(job)))
+    else:
+        anew = {"worker": None, "beat_at": None, "attempts": 0, "run_after": _clock(again)}
+        _still_mine(update(Job).where(_mine(job)).values(**anew))
 
 
 def _still_mine(change: Any) -> None:
@@ -312,8 +333,8 @@ def _still_mine(change: Any) -> None:
 def _put_back(job: Claim, task: Task, error: Exception) -> str:
     try:
         if job.attempts >= _patience(task) and not isinstance(error, SQLAlchemyError):
-            with _conclusion(job):
-                task.give_up(job.subject)
+            with transaction():
+                _conclude(job, task.give_up(job.subject))
             return "given_up"
         pause = timedelta(seconds=5 * 3 ** (min(job.attempts, 5) - 1))
         with transaction():
@@ -330,8 +351,14 @@ def _patience(task: Task) -> int:
     return getattr(task, "max_attempts", MAX_ATTEMPTS)
 
 
-def _count(*conditions: Any) -> Any:
-    query = select(func.count()).select_from(Job).where(*conditions)
+def _kinds_with(trait: str) -> dict[str, Any]:
+    """The kinds of tasks that say this of themselves, and what they say."""
+    tasks = current_app.extensions["tasks"].items()
+    return {kind: value for kind, task in tasks if (value := getattr(task, trait, None))}
+
+
+def _count(*conditions: Any, of: Any = Job) -> Any:
+    query = select(func.count()).select_from(of).where(*conditions)
     return query.correlate(None).scalar_subquery()
 
 
@@ -341,7 +368,7 @@ def _mine(job: Claim) -> Any:
 
 def _due(limit: int) -> Any:
     """Jobs of kinds that are known here, whose time has come, that no living worker has, and whose
-    session has not its share in workers' hands already."""
+    session and kind have not their share in workers' hands already."""
     stale = _clock(-timedelta(seconds=STALE_SECONDS))
     other = aliased(Job)
     in_hand = (
@@ -351,12 +378,17 @@ def _due(limit: int) -> Any:
         .correlate(Job)
         .scalar_subquery()
     )
+    crowded = [
+        (Job.kind == kind) & (_count(other.kind == kind, other.beat_at >= stale, of=other) >= most)
+        for kind, most in _kinds_with("most_in_hand").items()
+    ]
     return (
         select(Job.id)
         .where(
             Job.kind.in_(current_app.extensions["tasks"]),
             Job.run_after <= _clock(),
             or_(Job.beat_at.is_(None), Job.beat_at < stale),
+            *(~one for one in crowded),
             in_hand < PER_SESSION,
         )
         .order_by(Job.run_after, Job.id)

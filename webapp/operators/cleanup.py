@@ -9,7 +9,7 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 from sqlalchemy import delete, exists, false, func, select
 
-from webapp import audit, tally
+from webapp import audit, tally, webhooks
 from webapp.apidoc import BOOLEAN, INTEGER, MOMENT, STRING, Operation, answer, documented
 from webapp.config import settings
 from webapp.errors import problem
@@ -43,7 +43,7 @@ def run(
     """Delete the sessions that are not completed, were not touched for `hours` and have no open
     resume link, in batches of 500 with a commit each, so that nobody waits long for a lock; the
     same with completed ones that nobody touched for COMPLETED_RETENTION_DAYS; then prune what the
-    history keeps too much of.
+    history and the outbox keep too much of.
 
     `who` and `name` stand in the audit trail for who ran it, also when nothing was deleted."""
     cutoff = now() - timedelta(hours=hours)
@@ -57,6 +57,7 @@ def run(
     if days:
         completed = sum(_batches(old, OnboardingSession.completed_at, by, completed_days=days))
     history.prune()
+    webhooks.prune()
     tally.fold()
     return Cleanup(deleted, hours, cutoff, completed)
 

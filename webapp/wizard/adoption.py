@@ -17,7 +17,7 @@ from webapp.types import now
 from webapp.wizard import revision, store
 from webapp.wizard.models import OnboardingSession
 from webapp.wizard.owner import ResumeLink
-from webapp.wizard.progress import take_back
+from webapp.wizard.progress import announce, take_back
 from webapp.wizard.visit import SessionGone, Visit, id_of, journey, load, lock
 
 
@@ -55,8 +55,10 @@ def adopt(user: Caller, left: Left, instead: bool = False) -> bool:
     moment = now()
     try:
         with transaction():
+            replaced = None
             if instead and id_of(user):
-                _delete(lock(user, moment, []).session)
+                replaced = lock(user, moment, []).session
+                _delete(replaced)
             session = lock(of(left), moment, []).session
             if session.user_id is not None:
                 raise SessionGone
@@ -64,6 +66,10 @@ def adopt(user: Caller, left: Left, instead: bool = False) -> bool:
             db.session.flush()
             _close_links(session.id, moment)
             audit.record("adopted", who="user", session_id=session.id, user_id=user.user_id)
+            if session.completed:  # whose it is has changed
+                announce(session, "changed", None, moment)
+            elif replaced and replaced.completed:
+                announce(session, "reset", None, moment)
     except IntegrityError:  # the unique user_id
         return False
     return True

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from flask import current_app
 from sqlalchemy import case, delete, func, insert, select
 
 from webapp import audit, devices, languages, tally
@@ -48,7 +49,16 @@ def open_session(caller: Caller) -> Caller:
     raise SessionGone  # erased between two statements
 
 
-def seal(visit: Visit, step: Step, moment: datetime, completes: bool, caller: Caller) -> None:
+def announce(session: Any, event: str, slug: str | None, moment: datetime) -> None:
+    """Say in the transaction at hand that a session is `completed`, or that a completed one was
+    `changed` or `reset`; `create_app` handed over who listens."""
+    for listen in current_app.extensions["listeners"]:
+        listen(session, event, slug, moment)
+
+
+def seal(
+    visit: Visit, step: Step, moment: datetime, caller: Caller, completes: bool = False
+) -> None:
     """Complete the session when this save `completes` it: forms from before cannot save any more.
     A later change is told to the audit trail too: others may have worked with what was said."""
     session = visit.session
@@ -57,8 +67,10 @@ def seal(visit: Visit, step: Step, moment: datetime, completes: bool, caller: Ca
         session.completed, session.completed_at = True, moment
         session.sealed_revision = session.revision
         audit.record("completed", **who)
+        announce(session, "completed", None, moment)
     elif session.completed:
         audit.record("changed", **who, step=step.slug)
+        announce(session, "changed", step.slug, moment)
 
 
 def _who(caller: Caller, session: OnboardingSession) -> dict[str, Any]:
@@ -88,6 +100,8 @@ def start_again(old: OnboardingSession, moment: datetime, caller: Caller) -> Non
     )
     if let_in:
         db.session.execute(insert(ResumeLink), let_in)
+    if old.completed:
+        announce(old, "reset", None, moment)
 
 
 def _create(

@@ -13,7 +13,7 @@ from webapp.extensions import after_commit, db, transaction
 from webapp.identity.caller import Caller, trusted
 from webapp.tally import standing
 from webapp.types import now
-from webapp.wizard import history
+from webapp.wizard import history, progress
 from webapp.wizard.forms import StepForm
 from webapp.wizard.merge import Merge
 from webapp.wizard.models import OnboardingSession, StepProgress
@@ -108,7 +108,7 @@ def save(
         if not whole and step.slug not in visit.saved:
             return visit
         _refresh_followers(visit, step.slug, moment)
-        seal(visit, step, moment, completes, caller)
+        seal(visit, step, moment, caller, completes)
         after = step.snapshot(visit)
         history.record(visit.session.id, step.slug, visit.session.revision, moment, before, after)
         draft = draft_of(visit, step) if keeps_draft else {}
@@ -178,6 +178,7 @@ def skip(
                 db.session.delete(answer)
             elif typed is not None and is_untouched(typed, step, visit):
                 draft = None
+            seal(visit, step, moment, caller)
             mark(visit, step, skipped_at=moment, draft=draft, draft_at=draft and moment)
             after_commit(meters.skipped, step.slug)
     return visit
@@ -238,6 +239,8 @@ def refresh(session_id: str, slug: str) -> None:
     session = db.session.get(OnboardingSession, session_id)
     if step and session:
         _refresh_followers(load_locked(session, with_followers(step)), slug, now())
+        if session.completed:
+            progress.announce(session, "changed", slug, now())
 
 
 def _refresh_followers(visit: Visit, slug: str, moment: datetime) -> None:

@@ -42,6 +42,7 @@ def runs_here(line: str) -> bool:
     return not f"{line}\n".startswith(OF_THE_INSTALL)
 
 
+@pytest.mark.long
 def test_the_commands_that_can_run_here_do(
     start_server: StartServer, sqlite_url: str, tmp_path: Path
 ) -> None:

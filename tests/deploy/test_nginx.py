@@ -1,6 +1,7 @@
 """deploy/nginx at work: before two servers, one of which is killed while people walk through."""
 
 import http.client
+import socket
 import threading
 import time
 from collections.abc import Mapping
@@ -186,8 +187,6 @@ class Trap:
     """Listens in a server's place, reads a request and hangs up."""
 
     def __init__(self, server: LiveServer) -> None:
-        import socket
-
         server.kill()
         self.caught = 0
         self._socket = socket.socket()
@@ -209,8 +208,6 @@ class Trap:
 
     def close(self) -> None:
         """Stop listening."""
-        import socket
-
         self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
 
@@ -251,9 +248,11 @@ def plain_http_leads_to_tls(site: Site) -> None:
     wire.close()
 
 
-OF_THE_WIRE = {"date", "server", "connection", "content-length", "last-modified", "etag", "vary"}
-"""Headers that may differ: nobody's behaviour hangs on their wording. (`accept-ranges` too: nginx
-alone offers parts of a file.)"""
+OF_THE_WIRE = {
+    *("date", "server", "connection", "content-length", "last-modified", "etag", "vary"),
+    *("accept-ranges", "content-disposition"),
+}
+"""Headers that may differ: nothing hangs on their wording."""
 
 
 def static_files_have_the_application_s_headers(site: Site) -> None:
@@ -271,7 +270,7 @@ def static_files_have_the_application_s_headers(site: Site) -> None:
             {
                 name.lower(): ", ".join(sorted(value.replace("; ", ";").split(", ")))
                 for name, value in found.items()
-                if name.lower() not in OF_THE_WIRE | {"accept-ranges", "content-disposition"}
+                if name.lower() not in OF_THE_WIRE
             }
             for found in (ours, theirs)
         )

@@ -84,6 +84,16 @@ def test_the_policy_lets_nothing_in_but_our_own(client: PageClient) -> None:
     }  # fmt: skip
 
 
+def test_a_static_file_that_is_not_there_is_not_kept_for_a_year(app: Flask) -> None:
+    """While servers are upgraded one after the other, an older one may not have it yet."""
+    client = app.test_client()
+    kept = client.get("/static/css/app.css?v=0123456789ab", buffered=True)
+    assert "immutable" in kept.headers["Cache-Control"]
+    missing = client.get("/static/css/none.css?v=0123456789ab")
+    assert missing.status_code == 404
+    assert missing.headers["Cache-Control"] == "private, no-store"
+
+
 def test_every_page_has_a_nonce_of_its_own(client: PageClient) -> None:
     nonces = set()
     for _ in range(5):

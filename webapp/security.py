@@ -122,7 +122,7 @@ def init_app(app: Flask, chosen: Settings) -> None:
             policy = _POLICY.format(nonce=csp_nonce(), forms=forms)
             response.headers.setdefault("Permissions-Policy", _NO_FEATURES)
         response.headers.setdefault("Content-Security-Policy", policy)
-        if request.endpoint == "static":
+        if request.endpoint == "static" and response.status_code < 400:
             if request.args.get("v"):
                 response.cache_control.no_cache = None  # Flask's default asks anew each time
                 response.cache_control.public = True

@@ -3,6 +3,7 @@
 import base64
 import http.client
 import json
+import ssl
 import threading
 import time
 import zlib
@@ -30,8 +31,11 @@ class Visitor:
     Threads may share it. What it opens is not checked as a `PageClient` does, to be quick.
     """
 
-    def __init__(self, base: str) -> None:
+    def __init__(self, base: str, trust: ssl.SSLContext | None = None, address: str = "") -> None:
+        """`trust`: what an https `base` is checked with; `address`: where the visitor's end is."""
         self.base = base
+        self._trust = trust
+        self._source = (address, 0) if address else None
         self.cookies: dict[str, str] = {}
         self.slowest = 0.0
         """Seconds that the slowest answer took so far."""
@@ -85,14 +89,13 @@ class Visitor:
     @property
     def session_id(self) -> str | None:
         """The session that the cookie names, read as anybody can: it is signed, not sealed."""
-        payload = _payload(self.cookies.get("onward", ""))
+        cookie = self.cookies.get("onward") or self.cookies.get("__Host-onward", "")
+        payload = _payload(cookie)
         found = payload.get("sid")
         return found if isinstance(found, str) else None
 
     def _send(self, method: str, path: str, body: str | None) -> Page:
-        connection = http.client.HTTPConnection(
-            urlsplit(self.base).netloc, timeout=PATIENCE_SECONDS
-        )
+        connection = self._connection()
         with self._lock:
             cookies = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         headers = {"Cookie": cookies} if cookies else {}
@@ -121,6 +124,16 @@ class Visitor:
                     for morsel in SimpleCookie(value).values():
                         self.cookies[morsel.key] = morsel.value
         return Page(path, Response(text, answer.status, answer.getheaders()))  # type: ignore[arg-type]
+
+    def _connection(self) -> http.client.HTTPConnection:
+        host = urlsplit(self.base).netloc
+        if self._trust is None:
+            return http.client.HTTPConnection(
+                host, timeout=PATIENCE_SECONDS, source_address=self._source
+            )
+        return http.client.HTTPSConnection(
+            host, timeout=PATIENCE_SECONDS, source_address=self._source, context=self._trust
+        )
 
 
 def _payload(cookie: str) -> dict[str, Any]:

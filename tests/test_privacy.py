@@ -1,6 +1,7 @@
 """Everything that is stored of somebody can be taken along, and goes without a rest."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ from tests.support.pages import PageClient
 from tests.test_cli import run
 from tests.wizard import samples
 from webapp import audit, privacy
-from webapp.extensions import Base, db
+from webapp.extensions import Base, db, transaction
 from webapp.wizard.models import OnboardingSession
 
 YOURS = "/onboarding/your-data"
@@ -33,17 +34,29 @@ ELSEWHERE = {
     "audit_trail": "what happened stays told; an erasure puts a keyed hash in the person's place",
 }
 """Tables that name a session or a person and are not deleted with them, each with the reason."""
+PERSONS = re.compile(r"session_id|user_id|mail|recipient|phone|^ip$")
+"""Names of columns that lead to somebody."""
 
 
 def forgotten(metadata: MetaData) -> list[str]:
     """Tables that hold data of a session and that neither export nor erasure would find."""
     found = {table.name for table in privacy.owned(metadata)} | {"onboarding_sessions"}
-    persons = {"session_id", "user_id", "email", "notify_email", "recipient", "ip", "address_of"}
     return [
         table.name
         for table in metadata.sorted_tables
-        if table.name not in {*found, *ELSEWHERE} and persons & set(table.c.keys())
+        if table.name not in ELSEWHERE
+        and (
+            any(PERSONS.search(column.name) for column in table.c)
+            if table.name not in found
+            else table.name != "onboarding_sessions" and not _goes_along(table)
+        )
     ]
+
+
+def _goes_along(table: Table) -> bool:
+    """Its rows name their session, which the export reads, and go with it."""
+    keys = [key for key in table.foreign_keys if key.parent.name == "session_id"]
+    return bool(keys) and all(key.ondelete == "CASCADE" for key in keys)
 
 
 def fill(app: Flask) -> str:
@@ -70,6 +83,17 @@ def test_a_table_without_a_way_to_its_session_would_be_found() -> None:
     assert forgotten(invented) == ["notes"]
     invented.remove(invented.tables["notes"])
     key = ForeignKey("onboarding_sessions.id")
+    Table("notes", invented, Column("session_id", String(64), key, primary_key=True))
+    assert forgotten(invented) == ["notes"], "its rows would stand in the way of an erasure"
+    invented.remove(invented.tables["notes"])
+    far = ForeignKey("kblocks.id", ondelete="CASCADE")
+    Table("notes", invented, Column("kblock_id", String(64), far, primary_key=True))
+    assert forgotten(invented) == ["notes"], "the export could not tell whose they are"
+    invented.remove(invented.tables["notes"])
+    Table("notes", invented, Column("contact_email", String(64), primary_key=True))
+    assert forgotten(invented) == ["notes"]
+    invented.remove(invented.tables["notes"])
+    key = ForeignKey("onboarding_sessions.id", ondelete="CASCADE")
     Table("notes", invented, Column("session_id", String(64), key, primary_key=True))
     assert forgotten(invented) == []
     assert "notes" in {table.name for table in privacy.owned(invented)}
@@ -122,6 +146,42 @@ def test_an_operator_exports_and_erases_a_user_by_name(any_app: Flask, tmp_path:
         ids = db.session.scalars(select(audit.AuditEntry.session_id)).all()
         assert "ada l" not in names
         assert session_id not in ids
+
+
+def test_what_was_done_before_signing_in_is_exported_too(app: Flask) -> None:
+    with app.app_context():
+        session_id = samples.begin()
+        with transaction():
+            audit.record("link_made", who="user", session_id=session_id)
+            audit.record("adopted", who="user", session_id=session_id, user_id="ada")
+            mine = OnboardingSession.id == session_id
+            db.session.execute(
+                OnboardingSession.__table__.update().where(mine).values(user_id="ada")
+            )
+        found = privacy.export(session_id)
+    assert found is not None
+    assert [entry["action"] for entry in found["audit_trail"]] == ["link_made", "adopted"]
+
+
+def test_a_file_that_cannot_be_written_is_told(app: Flask, tmp_path: Path) -> None:
+    with app.app_context():
+        session_id = samples.begin()
+    result = run(app, "export", session_id, "-o", str(tmp_path / "no" / "file.json"))
+    assert result.exit_code == 1
+    assert "No such file or directory" in result.output
+
+
+def test_a_session_is_found_before_a_user_who_is_called_like_it(app: Flask) -> None:
+    with app.app_context():
+        session_id, other = samples.begin(), samples.begin()
+        named = OnboardingSession.id == other
+        with transaction():
+            db.session.execute(
+                OnboardingSession.__table__.update().where(named).values(user_id=session_id)
+            )
+    assert run(app, "erase", session_id).exit_code == 0
+    with app.app_context():
+        assert db.session.scalars(select(OnboardingSession.id)).all() == [other]
 
 
 def test_one_takes_a_copy_in_the_pages(any_app: Flask, any_client: PageClient) -> None:

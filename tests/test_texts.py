@@ -24,6 +24,7 @@ ENGLISH_PYTHON = (
     *(
         "wizard/api/",
         "wizard/calls",
+        "operators/backup",
         "operators/cleanup",
         "operators/metrics",
         "legacy/",

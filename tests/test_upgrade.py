@@ -45,7 +45,9 @@ def version_before(folder: Path) -> Path:
         return done.stdout
 
     newest = next(VERSIONS.glob(f"{REVISIONS[-1]}_*.py")).relative_to(TOP)
-    added = git("log", "--diff-filter=A", "--format=%H", "--", str(newest)).split()
+    added = git(
+        "log", "--first-parent", "-m", "--diff-filter=A", "--format=%H", "--", str(newest)
+    ).split()
     if not added:
         pytest.skip("The newest migration is not committed yet.")
     with tarfile.open(fileobj=io.BytesIO(git("archive", f"{added[-1].decode()}^"))) as archive:

@@ -23,7 +23,7 @@ Who = Literal["user", "operator", "cron", "service"]
 Action = Literal[
     "completed", "changed", "reset", "erased", "exported", "adopted",
     "link_made", "link_used", "link_revoked", "keys_rotated", "key_read", "cleanup",
-    "imported", "reminded", "backed_up", "webhooks_repeated", "webhooks_tested",
+    "imported", "listed", "reminded", "backed_up", "webhooks_repeated", "webhooks_tested",
 ]  # fmt: skip
 """`changed`: an answer of a completed session; `key_read`: a stored key left in clear."""
 

@@ -109,7 +109,7 @@ def cleanup(hours: int, dry_run: bool, yes: bool) -> None:
 def export(user: str, output: str | None) -> None:
     """Print everything that is stored of USER (a user or a session) as JSON, secrets masked.
 
-    Exit status: 2 when there is no such user or session.
+    Exit status: 1 when the file cannot be written, 2 when there is no such user or session.
     """
     text = privacy.exported(_session_of(user), who="operator", name=_operator())
     if text is None:
@@ -117,10 +117,13 @@ def export(user: str, output: str | None) -> None:
     if output is None:
         click.echo(text, nl=False)
         return
-    handle = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with open(handle, "w", encoding="utf-8") as file:
-        os.fchmod(handle, 0o600)
-        file.write(text)
+    try:
+        handle = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with open(handle, "w", encoding="utf-8") as file:
+            os.fchmod(handle, 0o600)
+            file.write(text)
+    except OSError as error:
+        raise click.FileError(output, error.strerror) from error
 
 
 @onboarding.command()
@@ -201,7 +204,8 @@ def complete(user: str, dry_run: bool) -> None:
         _unknown(user)
     except store.JourneyIncomplete as error:
         for step, told in error.args[0]:
-            why = "; ".join(told) or "not saved"
+            last = step is store.journey().last
+            why = "; ".join(told) or ("no declaration is typed" if last else "not saved")
             click.echo(f"Missing: {step.slug} ({why})")
         sys.exit(MISSING)
     click.echo("Completed.")
@@ -233,8 +237,16 @@ def backup(path: Path, force: bool) -> None:
 @click.option("--state", default="open", show_default=True, type=click.Choice(bulk.STATES))
 @click.option("--older-than", type=AGE, help="Touched last so long ago: 48h, 7d.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-def list_(state: str, older_than: timedelta | None, as_json: bool) -> None:
-    """List sessions: who, where they stand, and when they were touched last; no answers."""
+@click.option("--dry-run", is_flag=True, help="Count, list nobody.")
+def list_(state: str, older_than: timedelta | None, as_json: bool, dry_run: bool) -> None:
+    """List sessions: who, where they stand, and when they were touched last; no answers.
+
+    The audit trail keeps that it was asked for. Exit status: 2 for wrong options.
+    """
+    if dry_run:
+        click.echo(f"{bulk.count(state, older_than)} would be listed.")
+        return
+    bulk.note_listing(state, older_than, _operator())
     for one in bulk.sessions(state, older_than):
         if as_json:
             click.echo(json.dumps(one, ensure_ascii=False))
@@ -257,12 +269,17 @@ def list_(state: str, older_than: timedelta | None, as_json: bool) -> None:
 def remind(days: int, dry_run: bool, yes: bool) -> None:
     """Mail a link to go on with to those who stopped and left an address, once in all.
 
-    Exit status: 1 when the outbox is full (run it again later), 2 without SMTP_URL or PUBLIC_URL.
+    Who stopped longer ago than RETENTION_HOURS may be cleaned up before a reminder: keep answers
+    for longer than --days. Exit status: 1 when the outbox is full (run it again later), 2 without
+    SMTP_URL or PUBLIC_URL.
     """
     for name in ("SMTP_URL", "PUBLIC_URL"):
         if not getattr(settings(), name.lower()):
             click.echo(f"{name} is not set: without it no link can be mailed.", err=True)
             sys.exit(UNKNOWN)
+    if days * 24 >= settings().retention_hours:
+        kept = settings().retention_hours
+        click.echo(f"The cleanup may come first: RETENTION_HOURS is {kept}.", err=True)
     if dry_run or (not yes and sys.stdin.isatty()):
         many = sum(1 for _one in bulk.to_remind(days))
         if dry_run:
@@ -498,9 +515,10 @@ def stats(days: int | None, as_json: bool) -> None:
 
 
 def _session_of(name: str) -> str:
-    """The id of the session that is, or whose user is, called so; "" for nobody's."""
+    """The id of the session that is, or else whose user is, called so; "" for nobody's."""
     called = or_(OnboardingSession.id == name, OnboardingSession.user_id == name)
-    return db.session.scalar(select(OnboardingSession.id).where(called).limit(1)) or ""
+    found = db.session.scalars(select(OnboardingSession.id).where(called)).all()
+    return name if name in found else next(iter(found), "")
 
 
 def _unknown(name: str) -> NoReturn:

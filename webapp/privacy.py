@@ -63,9 +63,9 @@ def export(session_id: str, metadata: Any = Base.metadata) -> dict[str, Any] | N
     if row is None:
         return None
     tables = {table.name: list(_rows(table, session_id)) for table in owned(metadata)}
-    trail = audit.read(session_id=session_id)
-    if row["user_id"]:
-        trail = audit.read(user_id=row["user_id"])
+    trail = {entry.id: entry for entry in audit.read(session_id=session_id)}
+    if row["user_id"]:  # acts from before signing in name the session alone
+        trail |= {entry.id: entry for entry in audit.read(user_id=row["user_id"])}
     return {
         "exported_at": now().isoformat(),
         "session": {name: _plain(value) for name, value in row.items()},
@@ -73,7 +73,7 @@ def export(session_id: str, metadata: Any = Base.metadata) -> dict[str, Any] | N
         "audit_trail": [
             {"at": entry.at.isoformat(), "who": entry.who, "action": entry.action}
             | {"details": entry.details}
-            for entry in trail
+            for entry in sorted(trail.values(), key=lambda entry: (entry.at, entry.id))
         ],
     }
 

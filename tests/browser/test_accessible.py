@@ -118,6 +118,10 @@ def test_the_pages_beside_the_steps(
     guide.look("no resume link yet")
     page.locator("main form button").first.click()
     guide.look("a resume link")
+    for path in ("", "/export", "/erase"):
+        page.goto(f"{server.url}/onboarding/your-data{path}?lang=ar")
+        guide.look(f"your-data{path}")
+    page.goto(f"{server.url}/onboarding/your-data?lang=en")
     page.goto(f"{server.url}/operators/")
     guide.look("the operators' door")
     page.locator("main input[type=password]").fill(TOKEN)

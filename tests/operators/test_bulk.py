@@ -69,6 +69,14 @@ def test_sessions_are_listed_by_state_and_age_with_where_they_stand(
     (line,) = _lines(any_app, "--state", "completed", "--older-than", "48h")
     assert line.endswith("ada\\nl"), "one line whatever a user is called"
     assert run(any_app, "list", "--older-than", "soon").exit_code == 2
+    with any_app.app_context():
+        before = len(list(audit.read()))
+        counted = run(any_app, "list", "--state", "abandoned", "--older-than", "7d", "--dry-run")
+        assert counted.output == "1 would be listed.\n"
+        trail = list(audit.read())
+        assert len(trail) == before, "a count names nobody"
+        assert (trail[-1].action, trail[-1].who) == ("listed", "operator")
+        assert trail[-1].details == {"state": "completed", "older_than_hours": 48}
 
 
 def _lines(app: Flask, *words: str) -> list[str]:
@@ -87,6 +95,7 @@ def test_who_stopped_is_mailed_a_link_once_in_their_language(mailing: Flask) -> 
         stopped(days=1)  # not long enough ago
         stopped("finish")
         assert "1 would be reminded" in run(mailing, "remind", "--dry-run").output
+        assert "RETENTION_HOURS is 24" in run(mailing, "remind", "--dry-run").output
         assert db.session.query(Letter).count() == 0
         assert "1 reminded" in run(mailing, "remind").output
         assert "0 reminded" in run(mailing, "remind").output
@@ -165,7 +174,8 @@ def test_an_operator_completes_whoever_has_all_but_the_last_click(any_app: Flask
     with any_app.app_context():
         session_id = stopped("persona")
         result = run(any_app, "complete", session_id)
-        assert (result.exit_code, result.output) == (1, "Missing: finish (not saved)\n")
+        assert result.exit_code == 1
+        assert result.output == "Missing: finish (no declaration is typed)\n"
         typed = filled("finish").typed()
         store.keep_draft(by(session_id), step("finish"), typed, None)
         assert (

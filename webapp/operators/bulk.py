@@ -7,7 +7,7 @@ from typing import Any
 from flask import current_app
 from flask_babel import force_locale
 from flask_babel import gettext as _
-from sqlalchemy import and_, select, update
+from sqlalchemy import and_, func, select, update
 
 from webapp import audit, mail
 from webapp.config import settings
@@ -30,9 +30,7 @@ class OutboxFull(Exception):
 def sessions(state: str, older_than: timedelta | None = None) -> Iterator[dict[str, Any]]:
     """Sessions of this state in the order of their ids, however many there are: who, where they
     stand, and when; no answers. `older_than`: since they were touched last."""
-    chosen = _of_state(state)
-    if older_than is not None:
-        chosen = and_(chosen, OnboardingSession.updated_at < now() - older_than)
+    chosen = _chosen(state, older_than)
     after = ""
     while True:
         batch = select(OnboardingSession).where(chosen, OnboardingSession.id > after)
@@ -44,6 +42,26 @@ def sessions(state: str, older_than: timedelta | None = None) -> Iterator[dict[s
             return
         after = rows[-1].id
         db.session.expunge_all()
+
+
+def count(state: str, older_than: timedelta | None = None) -> int:
+    """How many `sessions` would give."""
+    query = select(func.count()).select_from(OnboardingSession)
+    return db.session.scalar(query.where(_chosen(state, older_than))) or 0
+
+
+def note_listing(state: str, older_than: timedelta | None, name: str | None) -> None:
+    """Tell the audit trail that an operator asked for a list, before the first line of it."""
+    hours = older_than and int(older_than.total_seconds() // 3600)
+    with transaction():
+        audit.record("listed", who="operator", name=name, state=state, older_than_hours=hours)
+
+
+def _chosen(state: str, older_than: timedelta | None) -> Any:
+    chosen = _of_state(state)
+    if older_than is None:
+        return chosen
+    return and_(chosen, OnboardingSession.updated_at < now() - older_than)
 
 
 def _of_state(state: str) -> Any:

@@ -19,7 +19,7 @@ TOP = Path(__file__).resolve().parents[1]
 GROUND = (
     *("config", "vault", "extensions", "types", "security", "assets", "errors", "jobs", "audit"),
     "apidoc",
-    *("languages", "bounds", "csrf", "limits", "logs", "tally", "devices"),
+    *("languages", "bounds", "csrf", "limits", "logs", "tally", "devices", "prepared"),
 )
 RECORDS = ("wizard.models", "wizard.store", "wizard.visit", "steps", "identity", *GROUND)
 """What those who look after stored sessions from outside the journey may use."""
@@ -39,18 +39,21 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "limits": ("config",),
     "logs": (),
     "proxies": ("config",),
-    "extensions": ("config", "csrf"),
+    "extensions": ("config", "csrf", "postgres"),
+    "postgres": (),
     "types": ("config", "vault", "extensions"),
     "catalogues": (),
     "languages": ("catalogues", "config", "extensions", "security", "site.marked"),
     "appearance": ("config", "security"),
     "audit": ("config", "extensions", "types"),
-    "tally": ("extensions", "types"),
+    "prepared": ("extensions",),
+    "kept": ("csrf", "languages", "security"),
+    "tally": ("extensions", "prepared", "types"),
     "errors": GROUND,
     "jobs": GROUND,
     "site": ("site",),
     "identity": ("identity", "config", "csrf", "extensions", "site.marked"),
-    "wizard": ("wizard", "identity", "mail", *GROUND),
+    "wizard": ("wizard", "identity", "mail", "appearance", "kept", *GROUND),
     "wizard.forms": ("languages",),
     "wizard.journey": (),
     "wizard.revision": (),
@@ -62,14 +65,17 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "wizard.owner": ("wizard.models", "identity", "extensions", "types"),
     "wizard.visit": (
         *("wizard.models", "wizard.journey", "wizard.step", "wizard.owner", "identity"),
-        *("extensions", "types"),
+        *("extensions", "prepared", "types"),
     ),
     "wizard.store": (
         *("wizard.models", "wizard.journey", "wizard.step", "wizard.visit", "wizard.forms"),
         *("wizard.revision", "wizard.merge", "wizard.history", "wizard.progress", "identity"),
         *("extensions", "types", "tally"),
     ),
-    "wizard.history": ("wizard.models", "wizard.owner", "identity", "extensions", "types"),
+    "wizard.history": (
+        *("wizard.models", "wizard.owner", "identity"),
+        *("extensions", "prepared", "types"),
+    ),
     "wizard.links": ("wizard.models", "wizard.owner", "identity", "extensions", "types", "audit"),
     "steps": (
         *("wizard.models", "wizard.step", "wizard.forms", "wizard.merge", "wizard.calls"),

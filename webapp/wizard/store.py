@@ -16,12 +16,21 @@ from webapp.types import now
 from webapp.wizard import history
 from webapp.wizard.forms import StepForm
 from webapp.wizard.merge import Merge
-from webapp.wizard.models import OnboardingSession, StepProgress
-from webapp.wizard.progress import draft_of, mark, new_session_id, open_session, seal, start_again
+from webapp.wizard.models import OnboardingSession
+from webapp.wizard.progress import (
+    draft_of,
+    mark,
+    new_session_id,
+    open_session,
+    put_draft,
+    seal,
+    start_again,
+)
 from webapp.wizard.revision import CURRENT, FOREIGN, MISSING
 from webapp.wizard.step import Step
 from webapp.wizard.visit import (
     SessionGone,
+    StepState,
     Visit,
     id_of,
     is_untouched,
@@ -196,18 +205,16 @@ def keep_draft(
             return None
         if typed is not None and is_untouched(typed, step, visit):
             typed = None
-        columns = {
+        columns: dict[str, Any] = {
             "draft": typed,
             "draft_at": moment if typed is not None else None,
             "draft_revision": base if typed is not None else None,
         }
         before = standing(row)
         if row is None:
-            seen = moment if visit.may_visit(step) else None
-            row = StepProgress(session_id=visit.session.id, slug=step.slug, first_seen_at=seen)
-            db.session.add(row)
-        for name, value in columns.items():
-            setattr(row, name, value)
+            row = StepState(step.slug, moment if visit.may_visit(step) else None)
+        row = row._replace(**columns)
+        put_draft(visit, row)
         tally.count(visit.session, [tally.Change(step.slug, before, standing(row))])
     return moment if typed is not None else None
 

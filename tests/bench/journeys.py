@@ -269,7 +269,8 @@ def sqlite_commits(path: Path, act: Callable[[], None]) -> int:
         if busy:
             raise RuntimeError(f"{path}: somebody reads, so the log cannot start anew")
     act()
-    return _commits_in(Path(f"{path}-wal").read_bytes())
+    log = Path(f"{path}-wal")
+    return _commits_in(log.read_bytes() if log.exists() else b"")
 
 
 def _commits_in(log: bytes) -> int:
@@ -285,12 +286,15 @@ def _commits_in(log: bytes) -> int:
     return commits
 
 
-def postgres_commits(postgres: PrivatePostgres, act: Callable[[], None]) -> tuple[int, int]:
+def postgres_commits(
+    postgres: PrivatePostgres, act: Callable[[], None], pause: float = 1.5
+) -> tuple[int, int]:
     """How many transactions of the whole server wrote something during `act`, and how often it
-    flushed its log to the disk."""
+    flushed its log to the disk. `pause`: a connection tells what it did when it ends, once a second
+    while it works, and after ten seconds without any."""
 
     def counted() -> tuple[int, int]:
-        time.sleep(1.5)  # a process tells what it did once a second
+        time.sleep(pause)
         number = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
         flushes = "SELECT wal_sync FROM pg_stat_wal"
         if int(str(postgres.sql("SHOW server_version_num")[0][0])) >= 180000:
@@ -425,7 +429,7 @@ def report(apps: list[App], postgres: PrivatePostgres | None, language: str) -> 
         if app.sqlite:
             say(f"{app.name:18}{sqlite_commits(app.sqlite, few) / count:10.2f}")
         elif postgres:
-            wrote, flushed = postgres_commits(postgres, few)
+            wrote, flushed = postgres_commits(postgres, few, pause=11)
             say(f"{app.name:18}{wrote / count:10.2f}  ({flushed / count:.2f} flushes of the log)")
 
 

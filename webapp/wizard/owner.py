@@ -77,7 +77,8 @@ def owned_by(caller: Caller) -> ColumnElement[bool]:
 
 def kind_of(caller: Caller) -> Caller:
     """Which condition this caller has: the same for all who differ in ids alone."""
-    return Caller("", caller.user_id and "", caller.by_id, caller.link_id and "", caller.trusted)
+    user, link = "any" if caller.user_id else None, "any" if caller.link_id else None
+    return Caller("any", user, caller.by_id, link, caller.trusted)
 
 
 def bound_to(caller: Caller) -> dict[str, str | None]:

@@ -90,9 +90,6 @@ class _Database:
             import psycopg
 
             self._connection = psycopg.connect(url, autocommit=True)
-        columns = ", ".join(f"{slug.replace('-', '_')} TEXT" for slug in STEPS)
-        with self._connection:
-            self.run(f"CREATE TABLE IF NOT EXISTS floor (id VARCHAR(36) PRIMARY KEY, {columns})")
 
     def run(self, statement: str, *values: object) -> Any:
         """One statement, which is one transaction."""
@@ -148,3 +145,9 @@ def save(slug: str) -> Response:
 def done() -> str:
     row = database.run("SELECT * FROM floor WHERE id = ?", session["sid"]).fetchone()
     return _page("Done", "".join(f"<p>{escape(value)}" for value in row[1:]))
+
+
+if __name__ == "__main__":  # once, before it is served
+    columns = ", ".join(f"{slug.replace('-', '_')} TEXT" for slug in STEPS)
+    made = _Database(os.environ["DATABASE_URL"])
+    made.run(f"CREATE TABLE floor (id VARCHAR(36) PRIMARY KEY, {columns})")

@@ -34,13 +34,13 @@ def hole(name: str) -> Hole:
 
 
 def init_app(app: Flask) -> None:
-    """Give the templates `kept`, and what goes through holes."""
+    """Give the templates `kept_part`, and what goes through holes."""
     app.extensions["kept"] = {}
     holes = {
         "csrf_token": lambda: hole("csrf") if is_keeping() else csrf_token(),
         "csp_nonce": lambda: hole("nonce") if is_keeping() else csp_nonce(),
     }
-    app.jinja_env.globals.update(holes, kept=part)
+    app.jinja_env.globals.update(holes, kept_part=part)
     app.context_processor(lambda: holes)  # before the token of Flask-WTF, which does the same
 
 
@@ -56,7 +56,7 @@ def page(key: Hashable, template: str, values: Mapping[str, Any], **context: Any
 
 
 def part(*key: Hashable, caller: Callable[[], Markup]) -> Markup:
-    """A part of a template: `{% call kept('foot', theme) %}…{% endcall %}`."""
+    """A part of a template: `{% call kept_part('foot', theme) %}…{% endcall %}`."""
     if is_keeping():  # it goes into what is kept around it
         return caller()
     return Markup(_filled(_segments(key, caller), {}))  # noqa: S704 - filled with escaped values

@@ -68,6 +68,7 @@ make run        serve Onward at $(ADDRESS) (HOST, PORT, WORKERS)
 make worker     do the background work that BROKER_URL tells of; as many as wanted, anywhere
 make test       check the code, then all tests but the long ones (ARGS="-k word" for some)
 make test-long  the long tests: crash loops, many languages, other servers
+make bench      a whole journey's cost, beside django-formtools' (ARGS="--postgres")
 make messages   bring the translations up to date with the texts of the code
 make language   add a language: make language LANG=fr
 make lint       ruff, mypy, djlint and bandit alone
@@ -105,6 +106,16 @@ test: lint
 test-long: install-tests
 	@"$(PY)" -m pytest -n $(LONG_WORKERS) -m long $(ARGS) || { status=$$?; \
 		[ $$status -eq 5 ] && echo "There is no long test that matches." || exit $$status; }
+
+# Its peers have an environment of their own, below the one that `make clean` deletes.
+.PHONY: bench
+bench: install-tests
+	@cmp -s tests/bench/requirements.txt .venv/bench/installed || { \
+		echo "Installing what Onward is measured against (once)"; \
+		rm -rf .venv/bench && "$(PY)" -m venv .venv/bench \
+		&& .venv/bench/bin/python -m pip --disable-pip-version-check --no-input -qq install -r tests/bench/requirements.txt \
+		&& cp tests/bench/requirements.txt .venv/bench/installed; }
+	@"$(PY)" -m tests.bench.journeys $(ARGS)
 
 # H052: pages that wait for work or for the database refresh themselves, for want of JavaScript.
 # Types take four fifths of the time, so they are checked beside the rest, where make can keep the

@@ -20,6 +20,7 @@ from webapp import (
     errors,
     extensions,
     jobs,
+    kept,
     languages,
     limits,
     logs,
@@ -123,6 +124,7 @@ def create_app(environ: Mapping[str, str] | None = None) -> Flask:
     app.add_url_rule("/", view_func=_home)
     brand.init_app(app, settings)
     _set_up_templates(app, settings)
+    kept.init_app(app)
     return app
 
 
@@ -134,7 +136,6 @@ def _set_up_templates(app: Flask, settings: config.Settings) -> None:
     app.jinja_env.globals.update(
         app_name=settings.app_name,
         asset=assets.asset,
-        csp_nonce=security.csp_nonce,
         signed_in=users.current,
     )
     app.jinja_env.globals.update(

@@ -553,7 +553,7 @@ def _tell(visit: Visit) -> None:
     click.echo("")
 
 
-def _state(row: store.StepProgress | None, optional: bool) -> str:
+def _state(row: store.StepState | None, optional: bool) -> str:
     if row and row.saved_at:
         return f"stored {row.saved_at:%Y-%m-%d %H:%M:%S} UTC"
     if row and row.skipped_at:

@@ -1,14 +1,14 @@
 """The Flask extensions, and how a connection behaves."""
 
+import os
 import sqlite3
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import psycopg
-from flask import Flask, has_request_context
+from flask import Flask
 from flask_babel import Babel
-from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Connection, MetaData, event
 from sqlalchemy.dialects import postgresql, sqlite
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     Model = Base
 else:
     Model = db.Model
-migrate = Migrate()
 csrf = MaskedCSRF()
 babel = Babel()
 
@@ -45,24 +44,6 @@ _WAITING = "acts that wait for the commit"
 
 BUSY_SECONDS = 5
 """How long a write waits for another one before it gives up and the page says so."""
-
-ANSWER_SECONDS = 5.5
-"""How long a request waits for one answer of PostgreSQL, longer than for a lock."""
-
-
-class BoundedConnection(psycopg.Connection[Any]):
-    """Gives up on a server that hangs: its own timeouts count on the server, which is the one that
-    does not answer. Commands and migrations wait as long as it takes."""
-
-    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
-        """Raise OperationalError, the connection closed, when there is no answer in time."""
-        if timeout is None and has_request_context():
-            timeout = ANSWER_SECONDS
-        try:
-            return super().wait(gen, interval, timeout)
-        except psycopg.errors._WaitTimeout as error:
-            self.pgconn.finish()
-            raise psycopg.OperationalError("no answer in time") from error
 
 
 def engine_options(settings: Settings) -> dict[str, Any]:
@@ -75,6 +56,8 @@ def engine_options(settings: Settings) -> dict[str, Any]:
     }
     if settings.is_sqlite:
         return common | {"connect_args": {"timeout": BUSY_SECONDS}}
+    from webapp.postgres import ANSWER_SECONDS  # the driver is loaded where it is used
+
     return common | {
         "pool_pre_ping": True,
         "connect_args": {
@@ -88,14 +71,20 @@ def engine_options(settings: Settings) -> dict[str, Any]:
 def init_app(app: Flask, settings: Settings) -> None:
     """Attach all extensions; `app.config` is complete by then."""
     db.init_app(app)
-    migrate.init_app(app, db, directory=str(app.config["MIGRATIONS_DIR"]), render_as_batch=True)
+    # A command, or a test of migrations: those who serve save the 11 MB of it.
+    if "FLASK_RUN_FROM_CLI" in os.environ or "flask_migrate" in sys.modules:
+        from flask_migrate import Migrate
+
+        Migrate(app, db, directory=str(app.config["MIGRATIONS_DIR"]), render_as_batch=True)
     csrf.init_app(app)
     with app.app_context():
         if settings.is_sqlite:
             event.listen(db.engine, "connect", _sqlite_connect)
             event.listen(db.engine, "begin", _sqlite_begin)
         else:
-            event.listen(db.engine, "do_connect", _postgres_connect)
+            from webapp.postgres import connect
+
+            event.listen(db.engine, "do_connect", connect)
 
 
 def insert_into(table: Any) -> Any:
@@ -134,12 +123,6 @@ def after_commit(act: Callable[..., None], *args: Any) -> None:
     """Call `act` once the transaction at hand is committed, and never when it is not. It must not
     raise: what is committed stays so. Raises KeyError outside of a transaction."""
     db.session.info[_WAITING].append((act, args))
-
-
-def _postgres_connect(
-    _dialect: Any, _record: Any, args: list[Any], options: dict[str, Any]
-) -> psycopg.Connection[Any]:
-    return BoundedConnection.connect(*args, **options)
 
 
 def _sqlite_connect(connection: sqlite3.Connection, _record: object) -> None:

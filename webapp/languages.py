@@ -207,8 +207,11 @@ def _wtforms(code: str) -> Any:
     return i18n.get_translations([code, "en"])
 
 
-def written(moment: datetime) -> Markup:
-    """`<time>` for people, in UTC and saying so: `20 November 2026, 10:42 UTC`."""
+def written(moment: datetime | Markup) -> Markup:
+    """`<time>` for people, in UTC and saying so: `20 November 2026, 10:42 UTC`. What is written
+    already, or will be, is left as it is."""
+    if isinstance(moment, Markup):
+        return moment
     moment = moment.astimezone(UTC)
     code = chosen()
     locale = _DATES.get(code, code)

@@ -31,6 +31,7 @@ from sqlalchemy import (
 )
 
 from webapp.extensions import Base, db, insert_into, transaction
+from webapp.prepared import Prepared
 from webapp.types import now
 
 STARTED = ""
@@ -89,6 +90,12 @@ ANALYSES = Table(
 """Analyses that ended on a day."""
 
 
+_COUNTED = ("day", "language", "device", "slug", *STATES, "seconds")
+_COUNT = Prepared(  # inline: nobody asks for the number that the row gets
+    lambda: insert(EVENTS).values({name: bindparam(name) for name in _COUNTED}).inline()
+)
+
+
 class Standing(NamedTuple):
     """How one session counts at one step."""
 
@@ -133,7 +140,7 @@ def count(session: Any, changes: Iterable[Change]) -> None:
             seconds = None if change.seconds is None else max(0, min(int(change.seconds), 10**9))
             rows.append(_origin(session) | row | {"slug": change.slug, "seconds": seconds})
     if rows:
-        db.session.execute(insert(EVENTS), rows)
+        _COUNT.run(*rows)
 
 
 def count_analysis(code: str | None) -> None:

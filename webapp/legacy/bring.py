@@ -134,6 +134,8 @@ class _Entry:
     def __init__(self, visit: Visit, bundle: Bundle, moment: datetime, report: Report) -> None:
         self.visit, self.bundle, self.moment, self.report = visit, bundle, moment, report
         self.session = visit.session
+        steps = select(StepProgress).where(StepProgress.session_id == visit.session.id)
+        visit.progress = {row.slug: row for row in db.session.scalars(steps)}  # to be changed
         self.changed = False
         self.touched: set[str] = set()
         """Slugs of the steps of which something was stored."""

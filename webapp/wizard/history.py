@@ -9,11 +9,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import String, delete, func, select
+from sqlalchemy import String, delete, func, insert, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.extensions import Model, db, transaction
 from webapp.identity.caller import Caller
+from webapp.prepared import Prepared
 from webapp.types import JSON, UTCDateTime
 from webapp.wizard.models import Owned
 from webapp.wizard.owner import its_own
@@ -50,16 +51,19 @@ def record(
         for name in {**before, **after}
         if (before.get(name) or None) != (after.get(name) or None)
     ]
-    db.session.add(
-        StepSave(
-            session_id=session_id,
-            slug=slug,
-            revision=revision,
-            saved_at=moment,
-            snapshot=dict(after),
-            changed=changed,
-        )
+    _ADD.run(
+        {
+            "session_id": session_id,
+            "slug": slug,
+            "revision": revision,
+            "saved_at": moment,
+            "snapshot": dict(after),
+            "changed": changed,
+        }
     )
+
+
+_ADD = Prepared(lambda: insert(StepSave))
 
 
 def snapshot_at(caller: Caller, slug: str, revision: int) -> dict[str, Any] | None:

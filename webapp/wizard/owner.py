@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, String, exists
+from sqlalchemy import ColumnElement, String, bindparam, exists
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.extensions import Model, db
@@ -44,12 +44,17 @@ def owned_by(caller: Caller) -> ColumnElement[bool]:
     adopted it. An id that came through the API opens only what was begun there, or what is of the
     user whose token came along. Who followed a resume link keeps to the session of the link, a
     user's too, until the link is revoked.
+
+    Two callers of one `kind_of` differ in the bound values alone (`bound_to`).
     """
-    named = OnboardingSession.id == (caller.session_id or "")
+    bound: dict[str, Any] = {
+        name: bindparam(name, value) for name, value in bound_to(caller).items()
+    }
+    named = OnboardingSession.id == bound["caller_session"]
     nobodys = OnboardingSession.user_id.is_(None)
     if caller.trusted:
         return named
-    theirs = OnboardingSession.user_id == caller.user_id
+    theirs = OnboardingSession.user_id == bound["caller_user"]
     if caller.by_id:
         begun_there = nobodys & OnboardingSession.begun_by_api
         return named & (begun_there | theirs if caller.user_id else begun_there)
@@ -60,7 +65,7 @@ def owned_by(caller: Caller) -> ColumnElement[bool]:
             exists()
             .where(
                 ResumeLink.session_id == OnboardingSession.id,
-                ResumeLink.id == caller.link_id,
+                ResumeLink.id == bound["caller_link"],
                 ResumeLink.used_at.is_not(None),
                 ResumeLink.revoked_at.is_(None),
             )
@@ -68,6 +73,21 @@ def owned_by(caller: Caller) -> ColumnElement[bool]:
         )
         return named & (nobodys | let_in)
     return named & nobodys
+
+
+def kind_of(caller: Caller) -> Caller:
+    """Which condition this caller has: the same for all who differ in ids alone."""
+    user, link = "any" if caller.user_id else None, "any" if caller.link_id else None
+    return Caller("any", user, caller.by_id, link, caller.trusted)
+
+
+def bound_to(caller: Caller) -> dict[str, str | None]:
+    """The values of the condition, by the names of its parameters."""
+    return {
+        "caller_session": caller.session_id or "",
+        "caller_user": caller.user_id,
+        "caller_link": caller.link_id,
+    }
 
 
 def its_own(query: Any, kind: type[Owned], caller: Caller) -> Any:

@@ -6,17 +6,18 @@ from datetime import datetime
 from typing import Any
 
 from flask import current_app
-from sqlalchemy import case, delete, func, insert, select
+from sqlalchemy import bindparam, case, delete, func, insert, select
 
 from webapp import audit, devices, languages, tally
 from webapp.extensions import db, insert_into, transaction
 from webapp.identity.caller import Caller
+from webapp.prepared import Prepared
 from webapp.tally import Change, Standing, standing
 from webapp.types import now
 from webapp.wizard.models import OnboardingSession, StepProgress
 from webapp.wizard.owner import ResumeLink, guests
 from webapp.wizard.step import Step
-from webapp.wizard.visit import SessionGone, Visit, id_of, journey
+from webapp.wizard.visit import SessionGone, StepState, Visit, id_of, journey
 
 
 def new_session_id() -> str:
@@ -146,34 +147,68 @@ def mark(visit: Visit, step: Step, **columns: Any) -> None:
         "revision": visit.session.revision, "draft": None, "draft_at": None,
         "draft_revision": None, "saved_page": None,
     } | columns  # fmt: skip
-    rows: list[dict[str, Any]] = [{"session_id": visit.session.id, "slug": step.slug} | mine]
-    before, after = visit.progress.get(step.slug), StepProgress(slug=step.slug, **mine)
+    before, after = visit.progress.get(step.slug), StepState(slug=step.slug, **mine)
     counted = [Change(step.slug, standing(before), standing(after), _seconds(before, after))]
+    values = {f"mine_{name}": value for name, value in mine.items()}
+    values |= {"session_id": visit.session.id, "slug": step.slug}
     following = visit.journey.resume_point(visit.done | {step.slug})
     if following and following is not step:
-        blank = dict.fromkeys(mine) | {"first_seen_at": moment, "revision": 0}
-        rows.append({"session_id": visit.session.id, "slug": following.slug} | blank)
+        values["following"] = following.slug
         ahead = visit.progress.get(following.slug)
-        seen = StepProgress(first_seen_at=moment, draft=ahead.draft if ahead else None)
+        seen = StepState(following.slug, moment, draft=ahead.draft if ahead else None)
         counted.append(Change(following.slug, standing(ahead), standing(seen)))
-    upsert = insert_into(StepProgress.__table__).values(rows)
-    new, old = upsert.excluded, StepProgress.__table__.c
+    (_MARK_AND_SEE if "following" in values else _MARK).run(values)
+    tally.count(visit.session, counted)
+    visit.progress[step.slug] = after
+
+
+def _marking(and_see: bool) -> Any:
+    """The step's row with the columns `mine_…` alone, and first sight of `following`."""
+    table = StepProgress.__table__
+    names = [name for name in StepState._fields if name != "slug"]
+    owner: Any = bindparam("session_id")
+    rows: list[dict[str, Any]] = [
+        {"session_id": owner, "slug": bindparam("slug")}
+        | {name: bindparam(f"mine_{name}") for name in names}
+    ]
+    if and_see:
+        blank = dict.fromkeys(names) | {"first_seen_at": bindparam("mine_first_seen_at")}
+        rows.append({"session_id": owner, "slug": bindparam("following")} | blank | {"revision": 0})
+    upsert = insert_into(table).values(rows)
+    new, old = upsert.excluded, table.c
     changed: dict[str, Any] = {
-        name: case((new.slug == step.slug, new[name]), else_=old[name]) for name in mine
+        name: case((new.slug == bindparam("slug"), new[name]), else_=old[name]) for name in names
     }
     changed["first_seen_at"] = func.coalesce(old.first_seen_at, new.first_seen_at)
-    db.session.execute(
-        upsert.on_conflict_do_update(index_elements=["session_id", "slug"], set_=changed)
-    )
-    tally.count(visit.session, counted)
-    visit.progress[step.slug] = StepProgress(session_id=visit.session.id, slug=step.slug, **mine)
+    return upsert.on_conflict_do_update(index_elements=["session_id", "slug"], set_=changed)
 
 
-def _seconds(before: StepProgress | None, after: StepProgress) -> float | None:
+_MARK = Prepared(lambda: _marking(and_see=False))
+_MARK_AND_SEE = Prepared(lambda: _marking(and_see=True))
+
+
+def _seconds(before: StepState | None, after: StepState) -> float | None:
     """How long a step took to be saved for the first time; None where that is not known."""
     if before is None or before.done or not before.first_seen_at or not after.saved_at:
         return None
     return (after.saved_at - before.first_seen_at).total_seconds()
+
+
+def put_draft(visit: Visit, row: StepState) -> None:
+    """Write the draft of a step's row and nothing else of it."""
+    names = ("slug", "first_seen_at", "draft", "draft_at", "draft_revision")
+    _PUT_DRAFT.run({"session_id": visit.session.id} | {n: getattr(row, n) for n in names})
+
+
+def _putting_draft() -> Any:
+    names = ("session_id", "slug", "first_seen_at", "draft", "draft_at", "draft_revision")
+    values: dict[str, Any] = {name: bindparam(name) for name in names} | {"revision": 0}
+    upsert = insert_into(StepProgress.__table__).values(values)
+    changed = {name: upsert.excluded[name] for name in names if name.startswith("draft")}
+    return upsert.on_conflict_do_update(index_elements=["session_id", "slug"], set_=changed)
+
+
+_PUT_DRAFT = Prepared(_putting_draft)
 
 
 def draft_of(visit: Visit, step: Step) -> dict[str, Any]:

@@ -16,12 +16,27 @@ from webapp.types import now
 from webapp.wizard import history, progress
 from webapp.wizard.forms import StepForm
 from webapp.wizard.merge import Merge
-from webapp.wizard.models import OnboardingSession, StepProgress
-from webapp.wizard.progress import draft_of, mark, new_session_id, open_session, seal, start_again
+from webapp.wizard.models import OnboardingSession
+from webapp.wizard.progress import (
+    draft_of,
+    mark,
+    new_session_id,
+    open_session,
+    put_draft,
+    seal,
+    start_again,
+)
+from webapp.wizard.refusals import (
+    AnswersInvalid,
+    JourneyIncomplete,
+    StaleRevision,
+    StepRequired,
+)
 from webapp.wizard.revision import CURRENT, FOREIGN, MISSING
 from webapp.wizard.step import Step
 from webapp.wizard.visit import (
     SessionGone,
+    StepState,
     Visit,
     id_of,
     is_untouched,
@@ -41,26 +56,6 @@ __all__ = [
     "changed_elsewhere", "id_of", "journey", "keep_draft", "load", "lock", "new_session_id",
     "open_session", "refresh", "require", "reset", "save", "skip",
 ]  # fmt: skip
-
-
-class StepRequired(Exception):
-    """A required step cannot be skipped."""
-
-
-class StaleRevision(Exception):
-    """What is stored is newer than the form."""
-
-
-class AnswersInvalid(Exception):
-    """The form says what is wrong with it; nothing was stored."""
-
-    def __init__(self, form: StepForm, merged: bool = False) -> None:
-        """`merged`: the form holds what was typed and what another tab saved meanwhile."""
-        self.form, self.merged = form, merged
-
-
-class JourneyIncomplete(Exception):
-    """Steps stand in the way of completion; `args[0]` is what `problems` found."""
 
 
 def save(
@@ -201,18 +196,16 @@ def keep_draft(
             return None
         if typed is not None and is_untouched(typed, step, visit):
             typed = None
-        columns = {
+        columns: dict[str, Any] = {
             "draft": typed,
             "draft_at": moment if typed is not None else None,
             "draft_revision": base if typed is not None else None,
         }
         before = standing(row)
         if row is None:
-            seen = moment if visit.may_visit(step) else None
-            row = StepProgress(session_id=visit.session.id, slug=step.slug, first_seen_at=seen)
-            db.session.add(row)
-        for name, value in columns.items():
-            setattr(row, name, value)
+            row = StepState(step.slug, moment if visit.may_visit(step) else None)
+        row = row._replace(**columns)
+        put_draft(visit, row)
         tally.count(visit.session, [tally.Change(step.slug, before, standing(row))])
         if typed is not None:
             after_commit(meters.drafted, step.slug)

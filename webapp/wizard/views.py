@@ -1,12 +1,23 @@
 """The pages. A view is a paragraph: who calls, which step, one call into the store, a redirect."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
-from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
+from flask import (
+    Blueprint,
+    abort,
+    current_app,
+    flash,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import ngettext
@@ -17,7 +28,7 @@ from werkzeug.exceptions import HTTPException, NotFound
 from wtforms import Field
 from wtforms.fields.choices import SelectFieldBase
 
-from webapp import errors, languages, limits
+from webapp import appearance, errors, kept, languages, limits
 from webapp.bounds import Refused
 from webapp.config import settings
 from webapp.extensions import db
@@ -47,6 +58,8 @@ class Page:
     retry_action: str = "save"
     saved_at: datetime | None = None
     draft_at: datetime | None = None
+    is_blank: bool = False
+    """It shows no answer of anybody: what little is the caller's own goes through holes."""
 
     @property
     def journey(self) -> Journey[Step]:
@@ -68,7 +81,7 @@ class Page:
         """The session is completed: this is a change to a finished thing."""
         return self.visit is not None and self.visit.session.completed
 
-    @property
+    @cached_property
     def rail(self) -> list[dict[str, Any]]:
         """Every step with its state; without a session they are merely listed."""
         return [_rail_item(self.journey, step, self.step, self.visit) for step in self.journey]
@@ -93,8 +106,8 @@ class Page:
         """The step is optional."""
         return self.step.optional
 
-    @property
-    def kept_until(self) -> datetime | None:
+    @cached_property
+    def kept_until(self) -> datetime | kept.Hole | None:
         """When an unfinished session of somebody anonymous becomes old enough to be deleted."""
         if self.visit is None or self.completed or self.visit.session.user_id:
             return None
@@ -117,6 +130,25 @@ class Page:
         """The page shows a draft."""
         return self.draft_at is not None
 
+    def as_kept(self) -> tuple[Hashable, "Page", dict[str, Any]]:
+        """A blank page as it is rendered once for everybody: what it depends on, the page with
+        holes in it, and what goes into these here."""
+        briefs = {f"brief {one['slug']}": one["brief"] for one in self.rail if one["brief"]}
+        values = {
+            **briefs,
+            "revision": self.revision,
+            "kept until": languages.written(self.kept_until) if self.kept_until else "",
+        }
+        page = replace(self, revision=kept.hole("revision"))
+        page.rail = [
+            one | {"brief": one["brief"] and kept.hole(f"brief {one['slug']}")} for one in self.rail
+        ]
+        if self.kept_until:
+            page.kept_until = kept.hole("kept until")
+        states = tuple((one["state"], one["url"], bool(one["brief"])) for one in self.rail)
+        key = (states, repr(self.extra), self.kept_until is None, bool(users.current()))
+        return (key, appearance.chosen()), page, values
+
 
 # -- the way in ------------------------------------------------------------------------------------
 
@@ -128,7 +160,10 @@ def welcome() -> ResponseReturnValue:
     if visit is not None:
         return on_to(visit)
     anonymous.offered_id()
-    return render_template("wizard/welcome.html", steps=store.journey().steps)
+    steps = store.journey().steps
+    if "_flashes" in session or request.args:
+        return render_template("wizard/welcome.html", steps=steps)
+    return kept.page(appearance.chosen(), "wizard/welcome.html", {}, steps=steps)
 
 
 @bp.get("/start")
@@ -585,6 +620,7 @@ def _page(step: Step, visit: Visit, form: StepForm | None = None, base: int | No
     row = visit.progress.get(step.slug)
     stored = step.stored(visit)
     page = Page(step, form or step.form(formdata=None), visit)
+    page.saved_at = row.saved_at if row else None
     count = visit.revision(step.slug)
     if form is not None:
         count = count if base is revision.MISSING else base
@@ -595,8 +631,9 @@ def _page(step: Step, visit: Visit, form: StepForm | None = None, base: int | No
             page.draft_at = row.draft_at
             count = count if row.draft_revision is None else row.draft_revision
         page.form = step.form(formdata=None, data=values)
+        shown = page.saved_at or page.draft_at or stored is not None or any(values.values())
+        page.is_blank = not (shown or page.completed or page.is_new)
     page.revision = revision.write(visit.session.id, step.slug, count)
-    page.saved_at = row.saved_at if row else None
     page.extra = dict(step.beside_form(visit))
     if step.needs_all:
         page.extra["sections"] = _sections(visit, review=True)
@@ -604,7 +641,19 @@ def _page(step: Step, visit: Visit, form: StepForm | None = None, base: int | No
 
 
 def _render(page: Page) -> str:
+    if page.is_blank and "_flashes" not in session and _is_plain(page.extra):
+        key, blank, values = page.as_kept()
+        return kept.page(key, page.step.template, values, page=blank)
     return render_template(page.step.template, page=page)
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether it is data through and through, that `repr` tells whole: no stored row."""
+    if isinstance(value, dict):
+        return all(map(_is_plain, value.values()))
+    if isinstance(value, list | tuple | set):
+        return all(map(_is_plain, value))
+    return value is None or isinstance(value, str | int | float)
 
 
 def _rail_item(

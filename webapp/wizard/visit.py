@@ -1,19 +1,50 @@
 """One session as one request sees it, read in a handful of statements."""
 
+from collections import namedtuple
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask import current_app
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
+from sqlalchemy.orm import make_transient_to_detached
 
 from webapp.extensions import Model, db
 from webapp.identity.caller import Caller
+from webapp.prepared import Prepared
 from webapp.wizard.journey import Journey
 from webapp.wizard.models import OnboardingSession, StepProgress
-from webapp.wizard.owner import its_own, owned_by
+from webapp.wizard.owner import bound_to, kind_of, owned_by
 from webapp.wizard.step import Step, Words
+
+_SESSION = OnboardingSession.__table__.c
+_STATE = StepProgress.__table__.c
+
+
+class StepState(NamedTuple):
+    """A row of `step_progress` as it was read, its columns by their names."""
+
+    slug: str
+    first_seen_at: datetime | None = None
+    saved_at: datetime | None = None
+    skipped_at: datetime | None = None
+    revision: int = 0
+    saved_page: str | None = None
+    draft: dict[str, Any] | None = None
+    draft_at: datetime | None = None
+    draft_revision: int | None = None
+
+    @property
+    def done(self) -> bool:
+        """Saved or skipped."""
+        return self.saved_at is not None or self.skipped_at is not None
+
+
+_STATES = [_STATE[name] for name in StepState._fields]
+_SessionRow: Any = namedtuple("_SessionRow", list(_SESSION.keys()))  # type: ignore[misc]
+"""A row of `onboarding_sessions` that is only read."""
 
 
 class SessionGone(Exception):
@@ -30,8 +61,8 @@ class Visit:
 
     def __init__(
         self,
-        session: OnboardingSession,
-        progress: Iterable[StepProgress],
+        session: Any,
+        progress: Iterable[StepState],
         answers: dict[str, Any],
         journey: Journey[Step],
         told: Mapping[str, Sequence[Any]] | None = None,
@@ -39,7 +70,7 @@ class Visit:
         """`answers`: slug -> stored answer or None, for the steps that were loaded; `told`: slug ->
         values of the step's `brief_columns`, for a page with the rail."""
         self.session = session
-        self.progress = {row.slug: row for row in progress}
+        self.progress: dict[str, Any] = {row.slug: row for row in progress}
         self.journey = journey
         self.merged: frozenset[str] = frozenset()
         """Fields of a save that came from what another tab had saved."""
@@ -98,28 +129,63 @@ def journey() -> Journey[Step]:
 
 def load(caller: Caller, step: Step | None = None, everything: bool = False) -> Visit | None:
     """The caller's session with the answers that this step needs (or with all): one statement for
-    the steps' rows, one for the session and its one-row answers, one for each step that stores its
-    answer otherwise. With a step, the second also reads what the rail tells of the others. None
-    when there is no such session.
+    the session and its steps' rows, one for the one-row answers where there are any, one for each
+    step that stores its answer otherwise. With a step, the first also reads what the rail tells of
+    the others. None when there is no such session.
 
-    The revisions are read before the values: each statement sees its own moment, and values newer
-    than their revision are a conflict at worst, while older ones would overwrite a save.
+    The revisions are read no later than the values: values newer than their revision are a conflict
+    at worst, while older ones would overwrite a save.
     """
     steps = list(journey()) if everything else needed(step)
-    query = its_own(select(StepProgress), StepProgress, caller)
-    progress = db.session.scalars(query).all()
-    joined = [s for s in steps if s.answer]
     told = [s for s in journey() if s.brief_columns] if step else []
-    columns = [*[s.answer for s in joined], *[c for s in told for c in s.brief_columns]]
-    beside = [s for s in journey() if s.answer and (s in joined or s in told)]
-    query = join(select(OnboardingSession, *columns), beside)
-    row = db.session.execute(query.where(owned_by(caller))).first()
-    if row is None:
+    query = _reading(kind_of(caller), tuple(steps), tuple(told))
+    rows = query.run(bound_to(caller))
+    if not rows:
         return None
-    answers = dict(zip([s.slug for s in joined], row[1:], strict=False))
-    values = iter(row[1 + len(joined) :])
+    values = iter(rows[0][len(_STATES) + len(_SESSION) :])
+    kept = [s for s in steps if s.answer and next(values) is not None]
     briefs = {s.slug: tuple(islice(values, len(s.brief_columns))) for s in told}
-    return _visit(row[0], progress, answers, steps, briefs)
+    session: Any = _SessionRow._make(rows[0][len(_STATES) :][: len(_SESSION)])
+    answers = _answers(session.id, kept)
+    return _visit(session, _states(rows), answers, steps, briefs)
+
+
+@lru_cache(maxsize=500)
+def _reading(kind: Caller, steps: tuple[Step, ...], told: tuple[Step, ...]) -> Prepared:
+    """A row for each row of `step_progress`, one without any: that, the session, for each answer
+    whether there is one, and what the rail tells."""
+
+    def make() -> Any:
+        joined = [s for s in steps if s.answer]
+        columns = [
+            *(s.answer.session_id for s in joined if s.answer),
+            *(column for s in told for column in s.brief_columns),
+        ]
+        query = select(*_STATES, *_SESSION, *(c.label(f"told_{n}") for n, c in enumerate(columns)))
+        query = join(query, [s for s in journey() if s.answer and (s in joined or s in told)])
+        query = query.outerjoin(StepProgress, StepProgress.session_id == OnboardingSession.id)
+        return query.where(owned_by(kind))
+
+    return Prepared(make)
+
+
+def _states(rows: Sequence[Any]) -> list[StepState]:
+    return [StepState._make(row[: len(_STATES)]) for row in rows if row[0] is not None]
+
+
+def _answers(session_id: str, steps: list[Step]) -> dict[str, Any]:
+    """The one-row answers of these steps, which are there; in one statement."""
+    if not steps:
+        return {}
+    row = db.session.execute(_answering(tuple(steps)), {"session_id": session_id}).first()
+    return dict(zip([s.slug for s in steps], row, strict=True)) if row else {}
+
+
+@lru_cache(maxsize=500)
+def _answering(steps: tuple[Step, ...]) -> Any:
+    models: list[Any] = [s.answer for s in steps]
+    query = join(select(*models), list(steps))
+    return query.where(OnboardingSession.id == bindparam("session_id"))
 
 
 def require(caller: Caller, step: Step | None = None, everything: bool = False) -> Visit:
@@ -134,7 +200,13 @@ def id_of(caller: Caller) -> str | None:
     """The id of the caller's session, None without one. For a signed-in user it is looked up."""
     if not caller.is_somebody:
         return None
-    return db.session.scalar(select(OnboardingSession.id).where(owned_by(caller)))
+    rows = _finding(kind_of(caller)).run(bound_to(caller))
+    return rows[0].id if rows else None
+
+
+@lru_cache(maxsize=50)
+def _finding(kind: Caller) -> Prepared:
+    return Prepared(lambda: select(OnboardingSession.id).where(owned_by(kind)))
 
 
 def lock(caller: Caller, moment: datetime, steps: list[Step]) -> Visit:
@@ -143,28 +215,52 @@ def lock(caller: Caller, moment: datetime, steps: list[Step]) -> Visit:
 
     Raises SessionGone.
     """
-    touch = (
-        update(OnboardingSession)
-        .where(owned_by(caller))
-        .values(updated_at=moment, revision=OnboardingSession.revision + 1)
-        .returning(OnboardingSession)
-    )
+    kind, values = kind_of(caller), bound_to(caller) | {"moment": moment}
     # A reset deletes the row and inserts it again: who waited for the old one looks once more.
-    session = db.session.scalar(touch) or db.session.scalar(touch)
-    if session is None:
+    rows = _touching(kind).run(values) or _touching(kind).run(values)
+    if not rows:
         raise SessionGone
-    return load_locked(session, steps)
+    return load_locked(_as_object(rows[0]), steps)
+
+
+@lru_cache(maxsize=50)
+def _touching(kind: Caller) -> Prepared:
+    return Prepared(
+        lambda: (
+            update(OnboardingSession)
+            .where(owned_by(kind))
+            .values(updated_at=bindparam("moment"), revision=OnboardingSession.revision + 1)
+            .returning(*_SESSION)
+        )
+    )
+
+
+def _as_object(row: Any) -> OnboardingSession:
+    """The row as an object of the transaction, so that what is changed in it will be stored."""
+    session = OnboardingSession(**row._asdict())
+    make_transient_to_detached(session)
+    db.session.add(session)
+    return session
 
 
 def load_locked(session: OnboardingSession, steps: list[Step]) -> Visit:
     """The same behind the lock of a session that the transaction has read already."""
     joined = [s for s in steps if s.answer]
-    answers: dict[str, Any] = {}
-    if joined:
-        query = join(select(OnboardingSession.id, *[s.answer for s in joined]), joined)
-        row = db.session.execute(query.where(OnboardingSession.id == session.id)).one()
-        answers = dict(zip([s.slug for s in joined], row[1:], strict=True))
-    return _visit(session, _progress(session.id), answers, steps)
+    rows = _reading_locked(tuple(joined)).run({"session_id": session.id})
+    flags = rows[0][len(_STATES) :]
+    kept = [s for s, owner in zip(joined, flags, strict=True) if owner is not None]
+    return _visit(session, _states(rows), _answers(session.id, kept), steps)
+
+
+@lru_cache(maxsize=500)
+def _reading_locked(joined: tuple[Step, ...]) -> Prepared:
+    def make() -> Any:
+        flags = (s.answer.session_id.label(f"has_{n}") for n, s in enumerate(joined) if s.answer)
+        query = join(select(*_STATES, *flags), list(joined))
+        query = query.outerjoin(StepProgress, StepProgress.session_id == OnboardingSession.id)
+        return query.where(OnboardingSession.id == bindparam("session_id"))
+
+    return Prepared(make)
 
 
 def needed(step: Step | None) -> list[Step]:
@@ -191,14 +287,9 @@ def join(query: Any, steps: list[Step]) -> Any:
     return query
 
 
-def _progress(session_id: str) -> Sequence[StepProgress]:
-    query = select(StepProgress).where(StepProgress.session_id == session_id)
-    return db.session.scalars(query).all()
-
-
 def _visit(
-    session: OnboardingSession,
-    progress: Sequence[StepProgress],
+    session: Any,
+    progress: Sequence[StepState],
     answers: dict[str, Any],
     steps: list[Step],
     told: Mapping[str, Sequence[Any]] | None = None,

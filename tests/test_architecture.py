@@ -43,6 +43,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "types": ("config", "vault", "extensions"),
     "catalogues": (),
     "languages": ("catalogues", "config", "extensions", "security", "site.marked"),
+    "admission": ("appearance", "bounds", "config", "errors", "languages", "security"),
     "appearance": ("config", "security"),
     "audit": ("config", "extensions", "types"),
     "tally": ("extensions", "types"),

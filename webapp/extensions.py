@@ -65,16 +65,30 @@ class BoundedConnection(psycopg.Connection[Any]):
             raise psycopg.OperationalError("no answer in time") from error
 
 
+SPARE_CONNECTIONS = 2
+"""Beyond one for each request at work: for the thread that watches the jobs, and one more."""
+
+
 def engine_options(settings: Settings) -> dict[str, Any]:
     """Reads are in autocommit, so that a page never leaves a transaction open; every wait is
-    bounded, so that no request hangs on a database that does not answer."""
+    bounded, so that no request hangs on a database that does not answer.
+
+    A process has at most `THREADS` and two connections: as many as it works on requests at a time
+    (`admission`), so that none of these ever waits for one."""
     common = {
         "isolation_level": "AUTOCOMMIT",
+        "pool_size": settings.threads,
+        "max_overflow": SPARE_CONNECTIONS,
         "pool_timeout": 4,
         "hide_parameters": True,  # a failing statement is logged, what people typed is not
     }
     if settings.is_sqlite:
         return common | {"connect_args": {"timeout": BUSY_SECONDS}}
+    if not settings.prepared_statements:
+        # PgBouncer hands the next transaction to another connection of the server: what was
+        # prepared or set on this one is not there, and it refuses `options`.
+        connect_args: dict[str, Any] = {"connect_timeout": 3, "prepare_threshold": None}
+        return common | {"pool_pre_ping": True, "connect_args": connect_args}
     return common | {
         "pool_pre_ping": True,
         "connect_args": {
@@ -96,6 +110,8 @@ def init_app(app: Flask, settings: Settings) -> None:
             event.listen(db.engine, "begin", _sqlite_begin)
         else:
             event.listen(db.engine, "do_connect", _postgres_connect)
+            if not settings.prepared_statements:
+                event.listen(db.engine, "begin", _postgres_begin)
 
 
 def insert_into(table: Any) -> Any:
@@ -140,6 +156,16 @@ def _postgres_connect(
     _dialect: Any, _record: Any, args: list[Any], options: dict[str, Any]
 ) -> psycopg.Connection[Any]:
     return BoundedConnection.connect(*args, **options)
+
+
+def _postgres_begin(connection: Connection) -> None:
+    """Without parameters of the connection each write says how long it waits for a lock; a read
+    waits for none, and for its answer as long as `BoundedConnection` does."""
+    if connection.get_execution_options().get("writes"):
+        connection.exec_driver_sql(
+            f"SET LOCAL lock_timeout = '{BUSY_SECONDS}s'; "
+            f"SET LOCAL statement_timeout = {int(ANSWER_SECONDS * 1000)}"
+        )
 
 
 def _sqlite_connect(connection: sqlite3.Connection, _record: object) -> None:

@@ -31,13 +31,14 @@ WITH_STARTER := $(shell setpriv --pdeathsig TERM true 2>/dev/null && echo setpri
 # eight times refuses the rest.
 # Backpressure: how many connections of browsers a process holds, idle ones too. It is no queue for
 # requests: beyond it, new ones wait until another is closed.
+# Log level: its warnings are about the number of threads, which is meant; ours go elsewhere.
 # Kill timeout: a stuck request may not hold up a restart for longer than this, in seconds.
 SERVE = $(WITH_STARTER) "$(PY)" -m granian --interface wsgi \
 	--host "$(HOST)" --port "$(PORT)" --workers "$(WORKERS)" \
 	--blocking-threads $(shell echo $$(( $(THREADS) * 8 ))) --backlog 1024 --backpressure 512 --no-ws \
 	--http1-buffer-size 65536 --http1-header-read-timeout 10000 --http2-max-headers-size 65536 \
 	--respawn-failed-workers --respawn-interval 0.5 --workers-kill-timeout 10 \
-	--log-level warning wsgi:app
+	--log-level error wsgi:app
 
 ADDRESS = http://$(if $(findstring :,$(HOST)),[$(HOST)],$(HOST)):$(PORT)/
 

@@ -1,6 +1,7 @@
 """Deletion of abandoned sessions: for cron over HTTP, for the command line, and on PostgreSQL as
 the SQL function `cleanup_onboarding_sessions(hours)`."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,6 +25,17 @@ bp = Blueprint("cleanup", __name__)
 
 MIN_HOURS, MAX_HOURS = 1, 8760
 BATCH = 500
+"""Sessions that are deleted in one transaction, at most."""
+FIRST_BATCH = 50
+HELD_SECONDS = 0.025
+"""How long one transaction should take: on SQLite every save waits for it, so the batches grow and
+shrink towards this. (docs/performance.md has the figures that it was chosen by.)"""
+PAUSES = 1.0
+"""How long others have the database to themselves after each batch, in times of what it took."""
+CALL_SECONDS = 20
+"""How long a call of the route deletes; what is left, the next call deletes."""
+CARE_SECONDS = 2
+"""What a call has at least for the history and the funnel's sums."""
 
 
 @dataclass(frozen=True)
@@ -33,42 +45,60 @@ class Cleanup:
     deleted: int
     hours: int
     cutoff: datetime
+    finished: bool = True
+    """False when time was up before all were deleted: call it again."""
 
 
 def run(
-    hours: int, dry_run: bool = False, who: audit.Who = "cron", name: str | None = None
+    hours: int,
+    dry_run: bool = False,
+    who: audit.Who = "cron",
+    name: str | None = None,
+    seconds: float = float("inf"),
 ) -> Cleanup:
     """Delete the sessions that are not completed, were not touched for `hours` and have no open
-    resume link, in batches of 500 with a commit each, so that nobody waits long for a lock; then
-    prune what the history keeps too much of.
+    resume link, in small batches with a commit and a pause each, so that nobody waits long for a
+    lock; then prune what the history keeps too much of. It may be killed, and run twice at a time:
+    each session is deleted, and counted, once.
 
-    `who` and `name` stand in the audit trail for who ran it, also when nothing was deleted."""
+    `who` and `name` stand in the audit trail for who ran it, also when nothing was deleted.
+    `seconds`: after these it ends, finished or not."""
+    deadline = time.monotonic() + seconds
     cutoff = now() - timedelta(hours=hours)
     if dry_run:
         count = select(func.count()).select_from(OnboardingSession).where(_abandoned(cutoff))
         return Cleanup(db.session.scalar(count) or 0, hours, cutoff)
-    deleted = sum(_batches(cutoff, hours, who, name))
-    history.prune()
-    tally.fold()
-    return Cleanup(deleted, hours, cutoff)
+    deleted, finished = 0, False
+    for size, last in _batches(cutoff, hours, who, name):
+        deleted += size
+        finished = last
+        if time.monotonic() > deadline:
+            break
+    for care in (history.prune, tally.fold):
+        care(seconds=min(60, max(CARE_SECONDS, deadline - time.monotonic())))
+    return Cleanup(deleted, hours, cutoff, finished)
 
 
-def _batches(cutoff: datetime, hours: int, who: audit.Who, name: str | None) -> Iterator[int]:
-    """Sizes of the batches as they are deleted, each told to the audit trail in its transaction.
+def _batches(
+    cutoff: datetime, hours: int, who: audit.Who, name: str | None
+) -> Iterator[tuple[int, bool]]:
+    """Size of each batch as it is deleted, told to the audit trail in its transaction, and whether
+    it was the last.
 
     Deciding and deleting are one statement: a save that holds the session's row is skipped, and one
     that came just before is seen, because every write touches that row.
     """
-    chosen = (
+    oldest = (
         select(OnboardingSession.id)
         .where(_abandoned(cutoff))
         .order_by(OnboardingSession.updated_at)
-        .limit(BATCH)
         .with_for_update(skip_locked=True)
     )
-    entry_id, deleted = "", 0
+    entry_id, deleted, batch = "", 0, min(FIRST_BATCH, BATCH)
     while True:
+        chosen = oldest.limit(batch)
         with transaction():
+            begun = time.monotonic()
             found = OnboardingSession.id.in_(chosen)
             result = db.session.execute(
                 delete(OnboardingSession)
@@ -83,10 +113,13 @@ def _batches(cutoff: datetime, hours: int, who: audit.Who, name: str | None) -> 
                 entry_id = audit.record("cleanup", who=who, name=name, **told).id
             elif size:
                 audit.amend(entry_id, **told)
-        if size:
-            yield size
-        if size < BATCH:
+        held = time.monotonic() - begun
+        last = size < batch
+        yield size, last
+        if last:
             return
+        batch = max(1, min(BATCH, 2 * batch, int(batch * HELD_SECONDS / max(held, 0.001))))
+        time.sleep(held * PAUSES)
 
 
 def _abandoned(cutoff: datetime):  # type: ignore[no-untyped-def]  # an SQL expression
@@ -107,7 +140,7 @@ def _abandoned(cutoff: datetime):  # type: ignore[no-untyped-def]  # an SQL expr
         "Delete abandoned sessions",
         "Operators",
         {200: answer(success=BOOLEAN, deleted_count=INTEGER, cutoff_hours=INTEGER,
-                     cutoff_time=MOMENT, dry_run=BOOLEAN)},
+                     cutoff_time=MOMENT, dry_run=BOOLEAN, finished=BOOLEAN)},
         query={
             "hours": INTEGER | {"minimum": MIN_HOURS, "maximum": MAX_HOURS, "default": 24},
             "dry_run": STRING | {"enum": ["0", "1", "true", "false"], "default": "0"},
@@ -117,7 +150,8 @@ def _abandoned(cutoff: datetime):  # type: ignore[no-untyped-def]  # an SQL expr
     )
 )  # fmt: skip
 def cleanup() -> Response:
-    """What cron calls, with `Authorization: Bearer $CLEANUP_TOKEN`; `dry_run=1` counts alone."""
+    """What cron calls, with `Authorization: Bearer $CLEANUP_TOKEN`; `dry_run=1` counts alone. It
+    deletes for 20 seconds at most: call it again while `finished` is false."""
     token = settings().cleanup_token
     if not token:
         return problem(503, "No CLEANUP_TOKEN is configured, so this door stays shut.")
@@ -138,11 +172,12 @@ def cleanup() -> Response:
         wrong["dry_run"] = ["It takes 1 or 0."]
     if wrong:
         return problem(422, "The cleanup was not run.", wrong)
-    done = run(hours, dry_run=dry_run in {"1", "true"})
+    done = run(hours, dry_run=dry_run in {"1", "true"}, seconds=CALL_SECONDS)
     return jsonify(
         success=True,
         deleted_count=done.deleted,
         cutoff_hours=done.hours,
         cutoff_time=done.cutoff.isoformat(),
         dry_run=dry_run in {"1", "true"},
+        finished=done.finished,
     )

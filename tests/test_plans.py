@@ -115,7 +115,7 @@ def multiply(app: Flask, times: int = 3000) -> None:
             values = [new.get(name, f"one.{name}") for name in names]
             connection.exec_driver_sql(
                 f"INSERT INTO {table.name} ({', '.join(names)}) SELECT {', '.join(values)} "  # noqa: S608
-                f"FROM (SELECT * FROM {table.name} LIMIT 1) AS one, generate_series(1, {times}) AS n"
+                f"FROM (SELECT * FROM {table.name} LIMIT 1) AS one, generate_series(1, {times}) n"
             )
         connection.exec_driver_sql("ANALYZE")
 
@@ -210,9 +210,8 @@ def test_every_statement_finds_its_rows_by_an_index(
         multiply(app)
     told = faults(app, found)
     assert told == [], "\n".join(told)
-    untouched = {name for name in Base.metadata.tables if not re.search(rf"\b{name}\b", text)} - {
-        "alembic_version"
-    }
+    untouched = {name for name in Base.metadata.tables if not re.search(rf"\b{name}\b", text)}
+    untouched -= {"import_marks", "letters"}  # of the importer, and of a mail server
     assert not untouched, f"nothing was asked of {untouched}: this test does not cover them"
     assert len(found) > 60
 

@@ -2,11 +2,11 @@
 
     python -m tests.bench.workers URL [--seconds 10]
 
-The database (PostgreSQL) is migrated. The real server runs with one worker and with two, in turn, and
-eight visitors walk through journeys over HTTP as fast as they are answered. Printed are journeys a
-second, and journeys for each second of CPU that the server's processes took. The first figure doubles
-where two cores are free for the server, beside those of the visitors and of PostgreSQL. The second
-tells on a machine that has none to spare: where it stays, the workers do not wait for each other.
+The database (PostgreSQL) is migrated. The real server runs with one worker and with two, in turn,
+and eight visitors walk through journeys over HTTP as fast as they are answered. Printed are the
+journeys a second, and those for each second of CPU that the server's processes took. The first
+doubles where two cores are free for the server, beside those of the visitors and of PostgreSQL. The
+second tells on a machine that has none to spare: where it stays, workers do not hinder each other.
 """
 
 import argparse
@@ -71,7 +71,7 @@ def main() -> None:
         for workers in (1, 2):
             a_second, for_cpu = measure(given.url, workers, given.seconds)
             print(  # noqa: T201
-                f"{workers} worker{'s' if workers > 1 else ' '}   {a_second:5.1f} journeys a second   "
+                f"workers: {workers}   {a_second:5.1f} journeys a second   "
                 f"{for_cpu:5.1f} for each second of CPU",
                 flush=True,
             )

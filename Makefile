@@ -8,10 +8,11 @@ PYTHON ?= python3
 HOST ?= 127.0.0.1
 PORT ?= 8000
 WORKERS ?= 2
+THREADS ?= 5
 TEST_WORKERS ?= 3
 LONG_WORKERS ?= 0
 ARGS ?=
-export HOST PORT WORKERS
+export HOST PORT WORKERS THREADS
 # Where python-dotenv is installed, the flask command would take settings from a .env file that the
 # server does not read.
 export FLASK_SKIP_DOTENV := 1
@@ -25,14 +26,19 @@ PIP = $(PY) -m pip --disable-pip-version-check --no-input -qq
 WITH_STARTER := $(shell setpriv --pdeathsig TERM true 2>/dev/null && echo setpriv --pdeathsig TERM)
 
 # How Onward is served. The tests read these arguments too (`make -s print-serve`).
-# Threads: one request waits for SQL most of its time; five fit SQLAlchemy's pool of connections.
+# Threads: THREADS requests of a process are at work at a time, each with a connection of the database
+# (webapp/admission.py, webapp/extensions.py); up to five times as many wait, and what is left of these
+# eight times refuses the rest.
+# Backpressure: how many connections of browsers a process holds, idle ones too. It is no queue for
+# requests: beyond it, new ones wait until another is closed.
+# Log level: its warnings are about the number of threads, which is meant; ours go elsewhere.
 # Kill timeout: a stuck request may not hold up a restart for longer than this, in seconds.
 SERVE = $(WITH_STARTER) "$(PY)" -m granian --interface wsgi \
 	--host "$(HOST)" --port "$(PORT)" --workers "$(WORKERS)" \
-	--blocking-threads 5 --backlog 1024 --no-ws \
+	--blocking-threads $(shell echo $$(( $(THREADS) * 8 ))) --backlog 1024 --backpressure 512 --no-ws \
 	--http1-buffer-size 65536 --http1-header-read-timeout 10000 --http2-max-headers-size 65536 \
 	--respawn-failed-workers --respawn-interval 0.5 --workers-kill-timeout 10 \
-	--log-level warning wsgi:app
+	--log-level error wsgi:app
 
 ADDRESS = http://$(if $(findstring :,$(HOST)),[$(HOST)],$(HOST)):$(PORT)/
 

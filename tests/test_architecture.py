@@ -56,6 +56,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "types": ("config", "vault", "extensions"),
     "catalogues": (),
     "languages": ("catalogues", "config", "extensions", "security", "site.marked"),
+    "admission": ("appearance", "bounds", "config", "errors", "languages", "security"),
     "appearance": ("config", "security"),
     "audit": ("config", "extensions", "types"),
     "prepared": ("extensions",),

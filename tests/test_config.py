@@ -42,6 +42,8 @@ def fault_of(folder: Path, **changes: str) -> str:
         ("PORT", "٨٠٠٠"),
         ("WORKERS", "0"),
         ("WORKERS", "many"),
+        ("THREADS", "0"),
+        ("PREPARED_STATEMENTS", "sometimes"),
         ("RETENTION_HOURS", "0"),
         ("RETENTION_HOURS", "8761"),
         ("ENABLE_WEBSITE_BRAND_COLUMNS", "perhaps"),

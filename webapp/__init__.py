@@ -8,6 +8,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import event
 
 from webapp import (
+    admission,
     ai_inputs,
     appearance,
     assets,
@@ -83,6 +84,7 @@ def create_app(environ: Mapping[str, str] | None = None) -> Flask:
     app.extensions["jwks"] = JwksKeys(settings.jwt_jwks_url)
 
     logs.init(settings.secrets)
+    admission.init_app(app, settings)  # it must know what proxies say, so it stands behind them
     watching.init_app(app)  # around all else but the proxies, which say whose id is believed
     proxies.init_app(app, settings)
     compress.init_app(app)  # what is attached first sees the response last

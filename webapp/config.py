@@ -51,6 +51,8 @@ class Settings:
     host: str
     port: int
     workers: int
+    threads: int
+    prepared_statements: bool
     auth_mode: str
     jwt_jwks_url: str
     jwt_issuer: str
@@ -154,6 +156,8 @@ def read(environ: Mapping[str, str]) -> Settings:
         host=host,
         port=reader.number("PORT", 8000, 1, 65535),
         workers=reader.number("WORKERS", 2, 1, 256),
+        threads=reader.number("THREADS", 5, 1, 64),
+        prepared_statements=reader.switch("PREPARED_STATEMENTS", True),
         auth_mode=auth_mode,
         jwt_jwks_url=reader.web_address("JWT_JWKS_URL"),
         jwt_issuer=reader.text("JWT_ISSUER", ""),

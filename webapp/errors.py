@@ -36,12 +36,15 @@ def problem(
     return response
 
 
-def error_page(status: int, message: str, retry: bool = False) -> Response:
-    """An error in the application's look; it needs neither the database nor a session."""
+def error_page(
+    status: int, message: str, retry: bool = False, title: str | None = None
+) -> Response:
+    """An error in the application's look; it needs neither the database nor a session. `title`: in
+    place of the status's own."""
     page = render_template(
         "errors/error.html",
         status=status,
-        title=_sentences().get(status, (_title(status),))[0],
+        title=title or _sentences().get(status, (_title(status),))[0],
         message=message,
         retry=retry,
         request_id=trace.current_id() if status >= 500 else "",

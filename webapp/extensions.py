@@ -46,16 +46,30 @@ BUSY_SECONDS = 5
 """How long a write waits for another one before it gives up and the page says so."""
 
 
+SPARE_CONNECTIONS = 2
+"""Beyond one for each request at work: for the thread that watches the jobs, and one more."""
+
+
 def engine_options(settings: Settings) -> dict[str, Any]:
     """Reads are in autocommit, so that a page never leaves a transaction open; every wait is
-    bounded, so that no request hangs on a database that does not answer."""
+    bounded, so that no request hangs on a database that does not answer.
+
+    A process has at most `THREADS` and two connections: as many as it works on requests at a time
+    (`admission`), so that none of these ever waits for one."""
     common = {
         "isolation_level": "AUTOCOMMIT",
+        "pool_size": settings.threads,
+        "max_overflow": SPARE_CONNECTIONS,
         "pool_timeout": 4,
         "hide_parameters": True,  # a failing statement is logged, what people typed is not
     }
     if settings.is_sqlite:
         return common | {"connect_args": {"timeout": BUSY_SECONDS}}
+    if not settings.prepared_statements:
+        # PgBouncer hands the next transaction to another connection of the server: what was
+        # prepared or set on this one is not there, and it refuses `options`.
+        connect_args: dict[str, Any] = {"connect_timeout": 3, "prepare_threshold": None}
+        return common | {"pool_pre_ping": True, "connect_args": connect_args}
     from webapp.postgres import ANSWER_SECONDS  # the driver is loaded where it is used
 
     return common | {
@@ -82,9 +96,11 @@ def init_app(app: Flask, settings: Settings) -> None:
             event.listen(db.engine, "connect", _sqlite_connect)
             event.listen(db.engine, "begin", _sqlite_begin)
         else:
-            from webapp.postgres import connect
+            from webapp.postgres import connect, wait_no_longer
 
             event.listen(db.engine, "do_connect", connect)
+            if not settings.prepared_statements:
+                event.listen(db.engine, "begin", wait_no_longer(BUSY_SECONDS))
 
 
 def insert_into(table: Any) -> Any:

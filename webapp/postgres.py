@@ -1,9 +1,11 @@
 """A connection to PostgreSQL that no request waits for too long."""
 
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
 from flask import has_request_context
+from sqlalchemy import Connection
 
 ANSWER_SECONDS = 5.5
 """How long a request waits for one answer of PostgreSQL, longer than for a lock."""
@@ -29,3 +31,17 @@ def connect(
 ) -> psycopg.Connection[Any]:
     """What SQLAlchemy's `do_connect` calls."""
     return BoundedConnection.connect(*args, **options)
+
+
+def wait_no_longer(lock_seconds: int) -> Callable[[Connection], None]:
+    """A listener for connections without parameters of their own: each write says how long it waits
+    for a lock. A read waits for none, and for its answer as long as `BoundedConnection` does."""
+
+    def begin(connection: Connection) -> None:
+        if connection.get_execution_options().get("writes"):
+            connection.exec_driver_sql(
+                f"SET LOCAL lock_timeout = '{lock_seconds}s'; "
+                f"SET LOCAL statement_timeout = {int(ANSWER_SECONDS * 1000)}"
+            )
+
+    return begin

@@ -48,8 +48,13 @@ _HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[^][:@/\\?#\s,]+)(?::(?P<port>[
 def csp_nonce() -> str:
     """This response's nonce for its own scripts."""
     if "csp_nonce" not in g:
-        g.csp_nonce = secrets.token_urlsafe(16)
+        g.csp_nonce = new_nonce()
     return str(g.csp_nonce)
+
+
+def new_nonce() -> str:
+    """A nonce that nobody guesses."""
+    return secrets.token_urlsafe(16)
 
 
 def cookie_name(name: str) -> str:
@@ -64,15 +69,24 @@ def from_our_own_page() -> bool:
     Typed values are given back to such a request alone: another site could otherwise post somebody
     into a page that it has filled.
     """
-    fetch_site = request.headers.get("Sec-Fetch-Site")
+    fetch_site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    return is_from(settings().public_url or request.host_url, fetch_site, origin)
+
+
+def is_from(address: str, fetch_site: str | None, origin: str | None) -> bool:
+    """Whether a browser that sends these two headers says so of pages at this address."""
     if fetch_site is not None:
         return fetch_site == "same-origin"
-    return request.headers.get("Origin") == own_origin()
+    return origin is not None and origin == origin_of(address)
 
 
 def own_origin() -> str:
     """Scheme, host and port of our pages as a browser writes them in `Origin`."""
-    address = settings().public_url or request.host_url
+    return origin_of(settings().public_url or request.host_url)
+
+
+def origin_of(address: str) -> str:
+    """Scheme, host and port of an address as a browser writes them in `Origin`."""
     parts = urlsplit(address)
     port = (
         "" if parts.port in {None, {"http": 80, "https": 443}[parts.scheme]} else f":{parts.port}"

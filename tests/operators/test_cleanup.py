@@ -1,9 +1,14 @@
 """Abandoned sessions go, whole; a session in use or completed stays, whatever its age."""
 
 import json
+import os
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +18,7 @@ from sqlalchemy.exc import DBAPIError
 
 from tests.conftest import MakeApp
 from tests.support.counting import count_statements
+from tests.support.databases import TOP, settings
 from tests.support.pages import Page, PageClient
 from tests.wizard.samples import (
     age,
@@ -28,6 +34,7 @@ from tests.wizard.samples import (
     together,
     walk,
 )
+from webapp import audit
 from webapp.extensions import db, transaction
 from webapp.operators import cleanup
 from webapp.types import now
@@ -244,6 +251,7 @@ def test_deletion_goes_in_batches_with_a_commit_each(
 ) -> None:
     """So that nobody waits for long behind the lock of a large cleanup."""
     monkeypatch.setattr(cleanup, "BATCH", 10)
+    monkeypatch.setattr(cleanup, "HELD_SECONDS", 60)
     with any_app.app_context():
         sessions(hours=48, count=35)
         (fresh,) = sessions(hours=1)
@@ -259,6 +267,62 @@ def test_the_default_batch_takes_more_than_its_size_in_several_turns(any_app: Fl
         sessions(hours=48, count=2 * cleanup.BATCH + 7)
         assert cleanup.run(24).deleted == 2 * cleanup.BATCH + 7
         assert left() == set()
+
+
+def test_batches_follow_from_the_time_that_others_wait_for_them(
+    any_app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They grow where the machine is fast, and shrink where it is slow."""
+    sizes: dict[float, list[int]] = {}
+    with any_app.app_context():
+        for held in (60, 0.0):
+            monkeypatch.setattr(cleanup, "HELD_SECONDS", held)
+            sessions(hours=48, count=cleanup.FIRST_BATCH * 7 + 5)
+            cutoff = now() - timedelta(hours=24)
+            sizes[held] = [size for size, _ in cleanup._batches(cutoff, 24, "cron", None)]
+    first = cleanup.FIRST_BATCH
+    assert sizes[60] == [first, 2 * first, 4 * first, 5]
+    assert sizes[0.0][:3] == [first, 1, 1]
+
+
+def test_a_call_ends_when_its_time_is_up_and_the_next_one_goes_on(
+    swept: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cleanup, "CALL_SECONDS", 0)
+    monkeypatch.setattr(cleanup, "HELD_SECONDS", 60)
+    monkeypatch.setattr(cleanup, "BATCH", 10)
+    with swept.app_context():
+        sessions(hours=48, count=25)
+    calls = [json.loads(called(swept).source) for _ in range(3)]
+    assert [one["deleted_count"] for one in calls] == [10, 10, 5]
+    assert [one["finished"] for one in calls] == [False, False, True]
+
+
+def test_a_cleanup_that_was_killed_is_simply_run_again(any_app: Flask, tmp_path: Path) -> None:
+    with any_app.app_context():
+        sessions(hours=48, count=4000)
+        (fresh,) = sessions(hours=1)
+        url = db.engine.url.render_as_string(hide_password=False)
+    environ = {"PATH": os.environ["PATH"], **settings(url, tmp_path / "killed")}
+    command = [sys.executable, "-m", "flask", "--app", "wsgi", "onboarding", "cleanup"]
+    command += ["--hours", "24", "--yes"]
+    process = subprocess.Popen(
+        command, cwd=TOP, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 60
+    with any_app.app_context():
+        while len(left()) == 4001:
+            assert time.monotonic() < deadline
+            assert process.poll() is None
+        process.kill()
+        process.wait()
+        time.sleep(0.3)  # PostgreSQL finds out, and takes back what was under way
+        rest = len(left()) - 1
+        assert 0 < rest < 4000
+        (told,) = list(audit.read())
+        assert told.details == {"hours": 24, "deleted": 4000 - rest}
+        assert cleanup.run(24).deleted == rest
+        assert left() == {fresh}
 
 
 def test_two_cleanups_at_once_delete_each_session_once(any_app: Flask) -> None:

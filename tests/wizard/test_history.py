@@ -199,6 +199,22 @@ def test_a_dry_run_of_the_cleanup_prunes_nothing(
         assert rows(session_id) == 4
 
 
+def test_pruning_ends_when_its_time_is_up_and_gets_to_everything_in_time(
+    any_app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From another place each time, so that no part of a large history is never reached."""
+    monkeypatch.setattr(history, "KEPT", 1)
+    with any_app.app_context():
+        for _ in range(6):
+            session_id = begin()
+            save(session_id, "api-keys")
+            for number in range(2):
+                save(session_id, "website", industry=f"trade {number}")
+        gone = [history.prune(batch=1, seconds=0) for _ in range(200)]
+        assert max(gone) == 1
+        assert sum(gone) == 6
+
+
 def test_two_prunings_at_once_leave_the_newest(
     any_app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -66,11 +66,11 @@ def _chosen(state: str, older_than: timedelta | None) -> Any:
 
 def _of_state(state: str) -> Any:
     abandoned_since = now() - timedelta(hours=settings().retention_hours)
-    open_ = ~OnboardingSession.completed
+    open_ = text("NOT onboarding_sessions.completed")  # as the index says it; see the cleanup
     return {
         "open": open_,
         "completed": OnboardingSession.completed,
-        "abandoned": open_ & (OnboardingSession.updated_at < abandoned_since),
+        "abandoned": and_(open_, OnboardingSession.updated_at < abandoned_since),
         "all": OnboardingSession.id != "",
     }[state]
 
@@ -123,10 +123,10 @@ def to_remind(days: int) -> Iterator[tuple[str, str]]:
 
 
 def _unreminded(cutoff: datetime) -> Any:
-    return (
-        ~OnboardingSession.completed
-        & (OnboardingSession.updated_at < cutoff)
-        & OnboardingSession.reminded_at.is_(None)
+    return and_(
+        text("NOT onboarding_sessions.completed"),
+        OnboardingSession.updated_at < cutoff,
+        OnboardingSession.reminded_at.is_(None),
     )
 
 

@@ -1,13 +1,14 @@
 """Deletion of abandoned sessions: for cron over HTTP, for the command line, and on PostgreSQL as
 the SQL function `cleanup_onboarding_sessions(hours)`."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
-from sqlalchemy import delete, exists, false, func, select
+from sqlalchemy import ColumnElement, and_, delete, exists, func, select, text
 
 from webapp import audit, tally, webhooks
 from webapp.apidoc import BOOLEAN, INTEGER, MOMENT, STRING, Operation, answer, documented
@@ -24,6 +25,17 @@ bp = Blueprint("cleanup", __name__)
 
 MIN_HOURS, MAX_HOURS = 1, 8760
 BATCH = 500
+"""Sessions that are deleted in one transaction, at most."""
+FIRST_BATCH = 50
+HELD_SECONDS = 0.025
+"""How long one transaction should take: on SQLite every save waits for it, so the batches grow and
+shrink towards this. (docs/performance.md has the figures that it was chosen by.)"""
+PAUSES = 1.0
+"""How long others have the database to themselves after each batch, in times of what it took."""
+CALL_SECONDS = 20
+"""How long a call of the route deletes; what is left, the next call deletes."""
+CARE_SECONDS = 2
+"""What a call has at least for the history and the funnel's sums."""
 
 
 @dataclass(frozen=True)
@@ -35,31 +47,42 @@ class Cleanup:
     cutoff: datetime
     completed: int = 0
     """Completed sessions beside them: COMPLETED_RETENTION_DAYS says how long those are kept."""
+    finished: bool = True
+    """False when time was up before all were deleted: call it again."""
 
 
 def run(
-    hours: int, dry_run: bool = False, who: audit.Who = "cron", name: str | None = None
+    hours: int,
+    dry_run: bool = False,
+    who: audit.Who = "cron",
+    name: str | None = None,
+    seconds: float = float("inf"),
 ) -> Cleanup:
     """Delete the sessions that are not completed, were not touched for `hours` and have no open
-    resume link, in batches of 500 with a commit each, so that nobody waits long for a lock; the
-    same with completed ones that nobody touched for COMPLETED_RETENTION_DAYS; then prune what the
-    history and the outbox keep too much of.
+    resume link, in small batches with a commit and a pause each, so that nobody waits long for a
+    lock; the same with completed ones that nobody touched for COMPLETED_RETENTION_DAYS; then prune
+    what the history and the outbox keep too much of. It may be killed, and run twice at a time:
+    each session is deleted, and counted, once.
 
-    `who` and `name` stand in the audit trail for who ran it, also when nothing was deleted."""
+    `who` and `name` stand in the audit trail for who ran it, also when nothing was deleted.
+    `seconds`: after these it ends, finished or not."""
+    deadline = time.monotonic() + seconds
     cutoff = now() - timedelta(hours=hours)
     days = settings().completed_retention_days
-    old = _outlived(now() - timedelta(days=days)) if days else false()
+    old = _outlived(now() - timedelta(days=days))
     if dry_run:
         return Cleanup(_count(_abandoned(cutoff)), hours, cutoff, _count(old) if days else 0)
     by: dict[str, Any] = {"who": who, "name": name}
-    deleted = sum(_batches(_abandoned(cutoff), OnboardingSession.updated_at, by, hours=hours))
+    abandoned = _batches(_abandoned(cutoff), OnboardingSession.updated_at, by, hours=hours)
+    deleted, finished = _until(deadline, abandoned)
     completed = 0
-    if days:
-        completed = sum(_batches(old, OnboardingSession.completed_at, by, completed_days=days))
-    history.prune()
+    if days and finished:
+        aged = _batches(old, OnboardingSession.completed_at, by, completed_days=days)
+        completed, finished = _until(deadline, aged)
     webhooks.prune()
-    tally.fold()
-    return Cleanup(deleted, hours, cutoff, completed)
+    for care in (history.prune, tally.fold):
+        care(seconds=min(60, max(CARE_SECONDS, deadline - time.monotonic())))
+    return Cleanup(deleted, hours, cutoff, completed, finished)
 
 
 def _count(which: Any) -> int:
@@ -67,22 +90,31 @@ def _count(which: Any) -> int:
     return db.session.scalar(count) or 0
 
 
-def _batches(which: Any, order: Any, by: dict[str, Any], **why: int) -> Iterator[int]:
-    """Sizes of the batches as they are deleted, each told to the audit trail in its transaction.
+def _until(deadline: float, batches: Iterator[tuple[int, bool]]) -> tuple[int, bool]:
+    """Delete batch after batch while there is time; how many went, and whether that was all."""
+    deleted, finished = 0, False
+    for size, last in batches:
+        deleted, finished = deleted + size, last
+        if time.monotonic() > deadline:
+            break
+    return deleted, finished
+
+
+def _batches(which: Any, order: Any, by: dict[str, Any], **why: int) -> Iterator[tuple[int, bool]]:
+    """Size of each batch as it is deleted, told to the audit trail in its transaction, and whether
+    it was the last.
 
     Deciding and deleting are one statement: a save that holds the session's row is skipped, and one
     that came just before is seen, because every write touches that row.
     """
-    chosen = (
-        select(OnboardingSession.id)
-        .where(which)
-        .order_by(order)
-        .limit(BATCH)
-        .with_for_update(skip_locked=True)
+    oldest = (
+        select(OnboardingSession.id).where(which).order_by(order).with_for_update(skip_locked=True)
     )
-    entry_id, deleted = "", 0
+    entry_id, deleted, batch = "", 0, min(FIRST_BATCH, BATCH)
     while True:
+        chosen = oldest.limit(batch)
         with transaction():
+            begun = time.monotonic()
             found = OnboardingSession.id.in_(chosen)
             result = db.session.execute(
                 delete(OnboardingSession)
@@ -97,24 +129,31 @@ def _batches(which: Any, order: Any, by: dict[str, Any], **why: int) -> Iterator
                 entry_id = audit.record("cleanup", **by, **told).id
             elif size:
                 audit.amend(entry_id, **told)
-        if size:
-            yield size
-        if size < BATCH:
+        held = time.monotonic() - begun
+        last = size < batch
+        yield size, last
+        if last:
             return
+        batch = max(1, min(BATCH, 2 * batch, int(batch * HELD_SECONDS / max(held, 0.001))))
+        time.sleep(held * PAUSES)
 
 
-def _abandoned(cutoff: datetime) -> Any:
+def _abandoned(cutoff: datetime) -> ColumnElement[bool]:
     """Not completed, not touched since, and no way back in that is still open."""
-    return ~OnboardingSession.completed & (OnboardingSession.updated_at < cutoff) & ~_open_link()
+    # As the partial index says it: of `~completed` SQLAlchemy makes "completed = 0" for SQLite, and
+    # SQLite then reads the whole table.
+    is_open = text("NOT onboarding_sessions.completed")
+    return and_(is_open, OnboardingSession.updated_at < cutoff, ~_open_link())
 
 
-def _outlived(cutoff: datetime) -> Any:
+def _outlived(cutoff: datetime) -> ColumnElement[bool]:
     """Completed, and neither finished nor changed since."""
+    is_done = text("onboarding_sessions.completed")
     old = (OnboardingSession.completed_at < cutoff) & (OnboardingSession.updated_at < cutoff)
-    return OnboardingSession.completed & old & ~_open_link()
+    return and_(is_done, old, ~_open_link())
 
 
-def _open_link() -> Any:
+def _open_link() -> ColumnElement[bool]:
     return exists().where(
         ResumeLink.session_id == OnboardingSession.id,
         ResumeLink.used_at.is_(None),
@@ -130,7 +169,8 @@ def _open_link() -> Any:
         "Delete abandoned sessions",
         "Operators",
         {200: answer(success=BOOLEAN, deleted_count=INTEGER, cutoff_hours=INTEGER,
-                     cutoff_time=MOMENT, completed_deleted_count=INTEGER, dry_run=BOOLEAN)},
+                     cutoff_time=MOMENT, completed_deleted_count=INTEGER, dry_run=BOOLEAN,
+                     finished=BOOLEAN)},
         query={
             "hours": INTEGER | {"minimum": MIN_HOURS, "maximum": MAX_HOURS, "default": 24},
             "dry_run": STRING | {"enum": ["0", "1", "true", "false"], "default": "0"},
@@ -140,7 +180,8 @@ def _open_link() -> Any:
     )
 )  # fmt: skip
 def cleanup() -> Response:
-    """What cron calls, with `Authorization: Bearer $CLEANUP_TOKEN`; `dry_run=1` counts alone."""
+    """What cron calls, with `Authorization: Bearer $CLEANUP_TOKEN`; `dry_run=1` counts alone. It
+    deletes for 20 seconds at most: call it again while `finished` is false."""
     token = settings().cleanup_token
     if not token:
         return problem(503, "No CLEANUP_TOKEN is configured, so this door stays shut.")
@@ -151,8 +192,9 @@ def cleanup() -> Response:
         return response
     if not is_token(given, token):
         return problem(403, "This is not the cleanup token.")
-    text = request.args.get("hours", "24")
-    hours = int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0
+    given_hours = request.args.get("hours", "24")
+    is_number = given_hours.isascii() and given_hours.isdigit() and len(given_hours) < 6
+    hours = int(given_hours) if is_number else 0
     dry_run = request.args.get("dry_run", "0").lower()
     wrong = {}
     if not MIN_HOURS <= hours <= MAX_HOURS:
@@ -161,7 +203,7 @@ def cleanup() -> Response:
         wrong["dry_run"] = ["It takes 1 or 0."]
     if wrong:
         return problem(422, "The cleanup was not run.", wrong)
-    done = run(hours, dry_run=dry_run in {"1", "true"})
+    done = run(hours, dry_run=dry_run in {"1", "true"}, seconds=CALL_SECONDS)
     return jsonify(
         success=True,
         deleted_count=done.deleted,
@@ -169,4 +211,5 @@ def cleanup() -> Response:
         cutoff_time=done.cutoff.isoformat(),
         completed_deleted_count=done.completed,
         dry_run=dry_run in {"1", "true"},
+        finished=done.finished,
     )

@@ -5,6 +5,8 @@ snapshot that only tells whether they changed. All but the newest of each step a
 cleanup, not by the save.
 """
 
+import time
+import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -86,29 +88,54 @@ def of_caller(caller: Caller) -> Sequence[StepSave]:
     return found
 
 
-def prune(batch: int = 500) -> int:
+def prune(batch: int = 500, seconds: float = 60) -> int:
     """Delete what is older than the newest `KEPT` saves of each step, in batches with a commit
-    each; returns how many rows went."""
-    crowded = (
-        select(StepSave.session_id, StepSave.slug)
-        .group_by(StepSave.session_id, StepSave.slug)
-        .having(func.count() > KEPT)
-        .limit(batch)
-    )
+    each, for about so many seconds at most; returns how many rows went.
+
+    It looks through the whole history, page by page in the order of its key, from a place that is
+    drawn anew each time: where time is up, another time gets to the rest.
+    """
+    start = str(uuid.uuid4())
+    deadline = time.monotonic() + seconds
     gone = 0
-    while found := db.session.execute(crowded).all():
-        with transaction():
-            for session_id, slug in found:
-                mine = (StepSave.session_id == session_id) & (StepSave.slug == slug)
-                newest = (
-                    select(StepSave.revision)
-                    .where(mine)
-                    .order_by(StepSave.revision.desc())
-                    .limit(KEPT)
-                )
-                old = delete(StepSave).where(mine, StepSave.revision.not_in(newest))
-                result = db.session.execute(
-                    old.returning(StepSave.revision).execution_options(synchronize_session=False)
-                )
-                gone += len(result.all())
+    for low, high in ((start, ""), ("", start)):
+        after = low
+        while page := _crowds(after, high, batch):
+            crowded = [(session_id, slug) for session_id, slug, saves in page if saves > KEPT]
+            if crowded:
+                gone += _prune(crowded)
+            after = page[-1][0]
+            if time.monotonic() > deadline:
+                return gone
+    return gone
+
+
+def _crowds(after: str, up_to: str, sessions: int) -> Sequence[Any]:
+    """(session, step, number of its saves) of the next so many sessions behind this id."""
+    few = select(StepSave.session_id).where(StepSave.session_id > after).distinct()
+    if up_to:
+        few = few.where(StepSave.session_id <= up_to)
+    few = few.order_by(StepSave.session_id).limit(sessions)
+    query = (
+        select(StepSave.session_id, StepSave.slug, func.count())
+        .where(StepSave.session_id.in_(few))
+        .group_by(StepSave.session_id, StepSave.slug)
+        .order_by(StepSave.session_id)
+    )
+    return db.session.execute(query).all()
+
+
+def _prune(crowded: Sequence[tuple[str, str]]) -> int:
+    gone = 0
+    with transaction():
+        for session_id, slug in crowded:
+            mine = (StepSave.session_id == session_id) & (StepSave.slug == slug)
+            newest = (
+                select(StepSave.revision).where(mine).order_by(StepSave.revision.desc()).limit(KEPT)
+            )
+            old = delete(StepSave).where(mine, StepSave.revision.not_in(newest))
+            result = db.session.execute(
+                old.returning(StepSave.revision).execution_options(synchronize_session=False)
+            )
+            gone += len(result.all())
     return gone

@@ -279,7 +279,9 @@ def test_batches_follow_from_the_time_that_others_wait_for_them(
             monkeypatch.setattr(cleanup, "HELD_SECONDS", held)
             sessions(hours=48, count=cleanup.FIRST_BATCH * 7 + 5)
             cutoff = now() - timedelta(hours=24)
-            sizes[held] = [size for size, _ in cleanup._batches(cutoff, 24, "cron", None)]
+            old, by = cleanup._abandoned(cutoff), {"who": "cron", "name": None}
+            batches = cleanup._batches(old, OnboardingSession.updated_at, by, hours=24)
+            sizes[held] = [size for size, _ in batches]
     first = cleanup.FIRST_BATCH
     assert sizes[60] == [first, 2 * first, 4 * first, 5]
     assert sizes[0.0][:3] == [first, 1, 1]

@@ -371,6 +371,10 @@ def sleeper(tmp_path: Path) -> Iterator[LiveServer]:
     """A server of a tiny application, started with the arguments of `make run`."""
     (tmp_path / "wsgi.py").write_text(SLEEPER)
     with LiveServer({"A": "b"}, tmp_path / "log", cwd=tmp_path) as server:
+        deadline = time.monotonic() + 10
+        while len(server.processes()) < 3:  # the first worker may answer before there is a second
+            assert time.monotonic() < deadline, server.output()
+            time.sleep(0.05)
         yield server
 
 

@@ -248,13 +248,13 @@ def page(browser: "Browser") -> Iterator["Page"]:
 @pytest.fixture(
     params=[
         pytest.param((True, 1280), id="js-1280"),
-        pytest.param((False, 360), id="no-js-360"),
+        pytest.param((False, 360), id="no-js-360", marks=pytest.mark.long),
         pytest.param((True, 360), id="js-360", marks=pytest.mark.long),
         pytest.param((False, 1280), id="no-js-1280", marks=pytest.mark.long),
     ]
 )
 def any_page(browser: "Browser", request: pytest.FixtureRequest) -> Iterator["Page"]:
-    """A page with and without JavaScript, wide and narrow; all four among the long tests."""
+    """A page with and without JavaScript, wide and narrow; all but the first are long tests."""
     from tests.support.browser import open_page
 
     javascript, width = request.param

@@ -299,6 +299,7 @@ def test_a_secret_that_is_set_is_used_and_none_is_made(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.long
 def test_processes_that_start_at_once_agree_on_the_secrets(tmp_path: Path) -> None:
     code = (
         "import sys, time, pathlib; from webapp import config\n"

@@ -141,6 +141,7 @@ def scrape(server: LiveServer) -> Samples:
     return samples(page.source)
 
 
+@pytest.mark.long
 def test_two_workers_tell_one_exact_sum_also_after_one_was_killed(
     start_server: StartServer, sqlite_url: str
 ) -> None:

@@ -12,9 +12,9 @@ def create_index(name: str, table: str, columns: Sequence[str], **options: Any) 
     """An index on a table that may be large, as `op.create_index` makes it, but on PostgreSQL
     without a lock that saves would wait for.
 
-    It is built outside of the migration's transaction, so let it be the last thing that a migration
-    does. What a build that was cut off has left (an index that nothing uses) is dropped first: the
-    migration is simply run again.
+    It is built outside of the migration's transaction, so let it be all that a migration does:
+    what came before it would be committed already when the migration is run again. What a build
+    that was cut off has left (an index that nothing uses) is dropped first.
     """
     if op.get_context().dialect.name != "postgresql":
         op.create_index(name, table, list(columns), **options)
@@ -40,9 +40,10 @@ def drop_index(name: str, table: str) -> None:
 def _outside_of_the_transaction() -> Iterator[None]:
     """It waits for transactions that are at work, however long, and nobody waits for it."""
     with op.get_context().autocommit_block():
+        op.execute("SELECT set_config('onward.waits', current_setting('lock_timeout'), false)")
         op.execute("SET lock_timeout = 0")
         yield
-        op.execute("RESET lock_timeout")
+        op.execute("SELECT set_config('lock_timeout', current_setting('onward.waits'), false)")
 
 
 def _is_valid(name: str) -> bool | None:

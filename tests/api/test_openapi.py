@@ -178,6 +178,7 @@ def walked(url: str) -> str:
     return session_id
 
 
+@pytest.mark.long
 def test_schemathesis_finds_no_fault(
     start_server: StartServer, sqlite_url: str, tmp_path: Path
 ) -> None:

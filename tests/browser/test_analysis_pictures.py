@@ -80,6 +80,7 @@ def _colours(page: "Page", selector: str, name: str = "fill") -> set[str]:
     )
 
 
+@pytest.mark.long
 def test_the_pictures_are_drawn_in_light_and_dark_and_hold_no_fault(shown: "Page") -> None:
     from tests.support.browser import accessibility_faults, sideways_scroll
 

@@ -75,6 +75,7 @@ def test_two_tabs_choose_field_by_field_and_what_is_chosen_is_stored(
     expect(theirs.locator("[name=selected_platforms][value=substack]")).to_be_checked()
 
 
+@pytest.mark.long
 def test_keeping_what_is_stored_is_one_click(
     page: "Page", other: "Page", start_server: StartServer, sqlite_url: str
 ) -> None:
@@ -95,6 +96,7 @@ def test_keeping_what_is_stored_is_one_click(
     expect(page.locator("[value=Basic]")).to_be_checked()
 
 
+@pytest.mark.long
 def test_an_old_tab_cannot_undo_completion(
     page: "Page", other: "Page", start_server: StartServer, sqlite_url: str
 ) -> None:

@@ -66,6 +66,7 @@ def test_a_pause_in_typing_keeps_the_text_and_says_so_quietly(
     expect(page.get_by_role("button", name="Discard unsaved changes")).to_be_visible()
 
 
+@pytest.mark.long
 def test_ticks_and_choices_are_kept_like_text(page: "Page", server: LiveServer) -> None:
     reach(page, server, "research")
     page.locator("[value=Expert]").check()
@@ -129,6 +130,7 @@ def test_a_key_is_in_no_request_of_the_script_and_in_no_database(
     expect(page.locator("#openai")).to_have_value("")
 
 
+@pytest.mark.long
 def test_a_draft_that_comes_after_its_save_leaves_nothing_behind(
     page: "Page", server: LiveServer
 ) -> None:
@@ -166,6 +168,7 @@ def test_saving_sends_no_draft_beside_it(page: "Page", server: LiveServer) -> No
     expect(page.locator("main")).not_to_contain_text(NOTE)
 
 
+@pytest.mark.long
 def test_nothing_is_said_when_nothing_was_kept_and_leaving_tries_again(
     browser: "Browser", server: LiveServer
 ) -> None:
@@ -223,6 +226,7 @@ def test_back_keeps_what_was_typed_with_and_without_scripts(
     expect(page.locator("main")).to_contain_text(NOTE)
 
 
+@pytest.mark.long
 def test_going_back_in_the_browser_and_typing_on_is_kept(page: "Page", server: LiveServer) -> None:
     """The browser may bring the page back as it was, with the id that has saved already."""
     reach(page, server)

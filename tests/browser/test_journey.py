@@ -80,6 +80,7 @@ def test_a_killed_server_costs_nothing_and_the_journey_ends_with_everything(
     assert "Traceback" not in server.output()
 
 
+@pytest.mark.long
 def test_the_journey_can_be_walked_with_the_keyboard_alone(
     page: "Page", start_server: StartServer, sqlite_url: str
 ) -> None:
@@ -308,6 +309,7 @@ def test_with_scripts_the_branch_that_is_not_asked_for_is_out_of_the_way(
     expect(page.locator("#business_description")).to_be_visible()
 
 
+@pytest.mark.long
 def test_a_server_that_is_away_is_told_and_the_browser_can_go_on(
     page: "Page", start_server: StartServer, sqlite_url: str
 ) -> None:

@@ -39,6 +39,7 @@ def test_the_journey_on_postgresql_survives_a_killed_server(
     assert "Traceback" not in server.output()
 
 
+@pytest.mark.long
 def test_stopping_the_server_in_the_ordinary_way_costs_nothing_either(
     start_server: StartServer, sqlite_url: str
 ) -> None:

@@ -95,6 +95,7 @@ def looker(browser: "Browser") -> Iterator[Looker]:
     assert not looker.faults, "\n- ".join(["what does not look right:", *looker.faults])
 
 
+@pytest.mark.long
 def test_every_step_empty_refused_and_filled(
     looker: Looker, start_server: StartServer, sqlite_url: str
 ) -> None:
@@ -162,6 +163,7 @@ def _change_address(page: "Page", url: str) -> None:
     expect(page).to_have_url(re.compile("/onboarding/research$"))
 
 
+@pytest.mark.long
 def test_the_pages_beside_the_way(
     looker: Looker, start_server: StartServer, sqlite_url: str
 ) -> None:
@@ -211,6 +213,7 @@ def test_the_pages_beside_the_way(
     looker.look("database-away")
 
 
+@pytest.mark.long
 def test_each_page_weighs_little_and_stays_still(
     page: "Page", start_server: StartServer, sqlite_url: str
 ) -> None:

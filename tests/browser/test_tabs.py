@@ -121,6 +121,7 @@ def test_keys_of_two_tabs_are_in_neither(one_page: "Page", two: "Page", server: 
     expect(one_page.locator("main")).to_contain_text(OTHER_KEY[-4:])
 
 
+@pytest.mark.long
 def test_the_page_that_asks_can_be_used_by_keyboard_and_fits_every_screen(
     page: "Page", server: LiveServer
 ) -> None:
@@ -154,6 +155,7 @@ def test_the_page_that_asks_can_be_used_by_keyboard_and_fits_every_screen(
     expect(page.locator("#persona_name")).to_have_value("Theirs")
 
 
+@pytest.mark.long
 def test_a_draft_of_an_old_tab_is_never_shown_as_if_it_were_newer_without_a_question(
     page: "Page", server: LiveServer
 ) -> None:

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -167,6 +168,22 @@ def test_a_backup_beside_saves_is_one_moment_of_the_database(app: Flask, backups
         steps = there.execute("SELECT count(*) FROM step_progress").fetchone()
     assert whole == ("ok",)
     assert sessions == steps, "each session came with its first step"
+
+
+def test_a_large_database_is_backed_up_beside_saves_in_one_pass(
+    app: Flask, backups: Path, saving: threading.Event
+) -> None:
+    """Whoever copies piece by piece begins anew with each save."""
+    with app.app_context(), db.engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE ballast (bytes BLOB)")
+        connection.exec_driver_sql("INSERT INTO ballast VALUES (zeroblob(60000000))")
+    copy = backups / "large.sqlite"
+    before = time.monotonic()
+    assert run(app, "backup", str(copy)).exit_code == 0
+    took = time.monotonic() - before
+    assert not saving.is_set()
+    assert copy.stat().st_size > 60_000_000
+    assert took < 20, "it began anew and anew"
 
 
 def test_nothing_is_replaced_unless_somebody_says_so(app: Flask, backups: Path) -> None:

@@ -79,6 +79,7 @@ def test_guessing_the_token_comes_to_an_end(make_app: MakeApp, sqlite_url: str) 
     assert guesses[-1] == 429
 
 
+@pytest.mark.long
 def test_a_prometheus_that_knows_the_token_meets_no_limit(
     make_app: MakeApp, sqlite_url: str
 ) -> None:

@@ -10,8 +10,9 @@ from webapp import audit
 from webapp.config import settings
 from webapp.extensions import transaction
 
-PAGES = 500
-"""Pages that are copied at a time: between them others may write."""
+ALL_PAGES = -1
+"""In one go, as it was at one moment: others write meanwhile. Copied piece by piece it would begin
+anew whenever somebody has saved between two pieces, and beside a busy server never end."""
 
 
 class NotPossible(Exception):
@@ -51,7 +52,7 @@ def _copy(source: Path, target: Path) -> None:
             closing(sqlite3.connect(f"{source.as_uri()}?mode=ro", uri=True, timeout=30)) as there,
             closing(sqlite3.connect(draft)) as here,
         ):
-            there.backup(here, pages=PAGES, sleep=0.01)
+            there.backup(here, pages=ALL_PAGES)
             here.execute("PRAGMA journal_mode=DELETE")  # one file, without a log beside it
             (found,) = here.execute("PRAGMA integrity_check").fetchone()
             if found != "ok":

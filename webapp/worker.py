@@ -31,7 +31,7 @@ GRACE_SECONDS = 2
 """How long a worker that has to end waits for the jobs in its hands."""
 POLL_SECONDS = 0.5
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("webapp.worker")  # also where it is the main module
 
 
 class Hands:

@@ -109,7 +109,7 @@ class Visitor:
         try:
             connection.request(method, path, body, headers)
             answer = connection.getresponse()
-            text = answer.read()
+            text = _read(answer)
         except (OSError, http.client.HTTPException) as error:
             raise Unheard(f"{method} {path}: {error!r}") from error
         finally:
@@ -134,6 +134,17 @@ class Visitor:
         return http.client.HTTPSConnection(
             host, timeout=PATIENCE_SECONDS, source_address=self._source, context=self._trust
         )
+
+
+def _read(answer: http.client.HTTPResponse) -> bytes:
+    """The body. Of a redirect a browser needs the head alone: it goes on though the rest is cut
+    off, as by a server that is killed in the middle of its answer."""
+    try:
+        return answer.read()
+    except http.client.IncompleteRead as cut:
+        if 300 <= answer.status < 400:
+            return cut.partial
+        raise
 
 
 def _payload(cookie: str) -> dict[str, Any]:

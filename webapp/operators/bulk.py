@@ -7,12 +7,13 @@ from typing import Any
 from flask import current_app
 from flask_babel import force_locale
 from flask_babel import gettext as _
-from sqlalchemy import and_, func, select, text, update
+from sqlalchemy import and_, func, select, update
 
 from webapp import audit, mail
 from webapp.config import settings
 from webapp.extensions import db, transaction
 from webapp.languages import find
+from webapp.operators.cleanup import IS_OPEN
 from webapp.steps.integrations import PlatformIntegrations
 from webapp.types import now
 from webapp.wizard import links, store
@@ -66,11 +67,10 @@ def _chosen(state: str, older_than: timedelta | None) -> Any:
 
 def _of_state(state: str) -> Any:
     abandoned_since = now() - timedelta(hours=settings().retention_hours)
-    open_ = text("NOT onboarding_sessions.completed")  # as the index says it; see the cleanup
     return {
-        "open": open_,
+        "open": IS_OPEN,
         "completed": OnboardingSession.completed,
-        "abandoned": and_(open_, OnboardingSession.updated_at < abandoned_since),
+        "abandoned": and_(IS_OPEN, OnboardingSession.updated_at < abandoned_since),
         "all": OnboardingSession.id != "",
     }[state]
 
@@ -124,7 +124,7 @@ def to_remind(days: int) -> Iterator[tuple[str, str]]:
 
 def _unreminded(cutoff: datetime) -> Any:
     return and_(
-        text("NOT onboarding_sessions.completed"),
+        IS_OPEN,
         OnboardingSession.updated_at < cutoff,
         OnboardingSession.reminded_at.is_(None),
     )

@@ -15,7 +15,7 @@ from webapp.apidoc import BOOLEAN, INTEGER, MOMENT, STRING, Operation, answer, d
 from webapp.config import settings
 from webapp.errors import problem
 from webapp.extensions import csrf, db, transaction
-from webapp.security import bearer, is_token
+from webapp.operators.door import refusal
 from webapp.types import now
 from webapp.wizard import history
 from webapp.wizard.links import ResumeLink
@@ -24,6 +24,11 @@ from webapp.wizard.models import OnboardingSession
 bp = Blueprint("cleanup", __name__)
 
 MIN_HOURS, MAX_HOURS = 1, 8760
+IS_OPEN = text("NOT onboarding_sessions.completed")
+IS_COMPLETED = text("onboarding_sessions.completed")
+"""As the partial indexes say it: of `~completed` SQLAlchemy makes "completed = 0" for SQLite, which
+then reads the whole table."""
+
 BATCH = 500
 """Sessions that are deleted in one transaction, at most."""
 FIRST_BATCH = 50
@@ -140,17 +145,13 @@ def _batches(which: Any, order: Any, by: dict[str, Any], **why: int) -> Iterator
 
 def _abandoned(cutoff: datetime) -> ColumnElement[bool]:
     """Not completed, not touched since, and no way back in that is still open."""
-    # As the partial index says it: of `~completed` SQLAlchemy makes "completed = 0" for SQLite, and
-    # SQLite then reads the whole table.
-    is_open = text("NOT onboarding_sessions.completed")
-    return and_(is_open, OnboardingSession.updated_at < cutoff, ~_open_link())
+    return and_(IS_OPEN, OnboardingSession.updated_at < cutoff, ~_open_link())
 
 
 def _outlived(cutoff: datetime) -> ColumnElement[bool]:
     """Completed, and neither finished nor changed since."""
-    is_done = text("onboarding_sessions.completed")
     old = (OnboardingSession.completed_at < cutoff) & (OnboardingSession.updated_at < cutoff)
-    return and_(is_done, old, ~_open_link())
+    return and_(IS_COMPLETED, old, ~_open_link())
 
 
 def _open_link() -> ColumnElement[bool]:
@@ -185,13 +186,9 @@ def cleanup() -> Response:
     token = settings().cleanup_token
     if not token:
         return problem(503, "No CLEANUP_TOKEN is configured, so this door stays shut.")
-    given = bearer()
-    if given is None:
-        response = problem(401, "Send the header Authorization: Bearer with the cleanup token.")
-        response.headers["WWW-Authenticate"] = "Bearer"
-        return response
-    if not is_token(given, token):
-        return problem(403, "This is not the cleanup token.")
+    missing = "Send the header Authorization: Bearer with the cleanup token."
+    if refused := refusal(token, missing, "This is not the cleanup token."):
+        return refused
     given_hours = request.args.get("hours", "24")
     is_number = given_hours.isascii() and given_hours.isdigit() and len(given_hours) < 6
     hours = int(given_hours) if is_number else 0

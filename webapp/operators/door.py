@@ -8,7 +8,8 @@ from flask import Response, current_app, request
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 from webapp.config import settings
-from webapp.security import cookie_name, is_token
+from webapp.errors import problem
+from webapp.security import bearer, cookie_name, is_token
 
 HOURS = 12
 """How long a browser stays signed in."""
@@ -18,6 +19,17 @@ _COOKIE = "operator"
 def holds(given: str) -> bool:
     """Whether this is the token."""
     return is_token(given, settings().operator_token)
+
+
+def refusal(token: str, missing: str, wrong: str) -> Response | None:
+    """The answer to a program whose request comes without this token as its bearer (401, with the
+    sentence `missing`), or with a `wrong` one (403); None for one that has it."""
+    given = bearer()
+    if given is None:
+        response = problem(401, missing)
+        response.headers["WWW-Authenticate"] = "Bearer"
+        return response
+    return None if is_token(given, token) else problem(403, wrong)
 
 
 def is_signed_in() -> bool:

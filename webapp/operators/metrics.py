@@ -15,10 +15,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from webapp import meters
 from webapp.audit import AuditEntry
 from webapp.config import settings
-from webapp.errors import problem
 from webapp.extensions import db
 from webapp.jobs import STALE_SECONDS, Job
-from webapp.security import bearer, is_token
+from webapp.operators.door import refusal
 from webapp.types import now
 from webapp.wizard.models import OnboardingSession
 
@@ -45,14 +44,10 @@ LONGEST_CLEANUP = timedelta(hours=1)
 @bp.get("/metrics")
 def show() -> Response:
     """The metrics of all processes of this server. With OPERATOR_TOKEN it has to be sent."""
-    if token := settings().operator_token:
-        given = bearer()
-        if given is None:
-            response = problem(401, "Send the header Authorization: Bearer with OPERATOR_TOKEN.")
-            response.headers["WWW-Authenticate"] = "Bearer"
-            return response
-        if not is_token(given, token):
-            return problem(403, "This is not the operators' token.")
+    token = settings().operator_token
+    missing = "Send the header Authorization: Bearer with OPERATOR_TOKEN."
+    if token and (refused := refusal(token, missing, "This is not the operators' token.")):
+        return refused
     stored = current_app.extensions.setdefault("stored_metrics", Stored())
     kind = "text/plain; version=0.0.4; charset=utf-8"
     return Response(meters.exposition(stored), content_type=kind)

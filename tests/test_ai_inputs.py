@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 
 from tests.steps.persona.samples import LONG
-from tests.wizard.samples import begin, by, save, walk
+from tests.wizard.samples import begin, by, in_hand, save, walk
 from webapp.ai_inputs import DEFAULT_RESEARCH, STYLE_KEYS, VERSION, ai_inputs
 from webapp.extensions import transaction
 from webapp.steps.research import ResearchForm
@@ -38,7 +38,7 @@ def measured(session_id: str, **columns: Any) -> None:
     save(session_id, "website", **site, use_analysis="y")
     result = {"measures", "writing_style", "recommended_settings", "content_characteristics"}
     with transaction():
-        analysis = store.require(by(session_id), everything=True).answer("website").current_analysis
+        analysis = in_hand(session_id).answer("website").current_analysis
         assert isinstance(analysis, WebsiteAnalysis)
         analysis.status, analysis.language, analysis.pages_read = "completed", "en", 7
         for name in result:

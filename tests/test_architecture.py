@@ -19,7 +19,7 @@ TOP = Path(__file__).resolve().parents[1]
 GROUND = (
     *("config", "vault", "extensions", "types", "security", "assets", "errors", "jobs", "audit"),
     "apidoc",
-    *("languages", "bounds", "csrf", "limits", "logs", "tally", "devices", "prepared"),
+    *("languages", "bounds", "csrf", "limits", "logs", "tally", "devices", "prepared", "rows"),
     *("meters", "trace"),
 )
 RECORDS = (
@@ -58,8 +58,9 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "languages": ("catalogues", "config", "extensions", "security", "site.marked"),
     "admission": ("appearance", "bounds", "config", "errors", "languages", "security"),
     "appearance": ("config", "security"),
-    "audit": ("config", "extensions", "types"),
+    "audit": ("config", "extensions", "prepared", "types"),
     "prepared": ("extensions",),
+    "rows": ("extensions", "prepared", "types"),
     "kept": ("csrf", "languages", "security"),
     "tally": ("extensions", "prepared", "types"),
     "errors": GROUND,
@@ -79,7 +80,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "wizard.owner": ("wizard.models", "identity", "extensions", "types"),
     "wizard.visit": (
         *("wizard.models", "wizard.journey", "wizard.step", "wizard.owner", "identity"),
-        *("extensions", "prepared", "types"),
+        *("extensions", "prepared", "rows", "types"),
     ),
     "wizard.store": (
         *("wizard.models", "wizard.journey", "wizard.step", "wizard.visit", "wizard.forms"),
@@ -95,6 +96,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         *("wizard.models", "wizard.step", "wizard.forms", "wizard.merge", "wizard.calls"),
         *("site", "readings", "apidoc", "languages"),
         *("jobs", "extensions", "types", "vault", "config", "dotenv", "tally"),
+        *("prepared", "rows"),
     ),
     "mail": GROUND,
     "migrating": (),

@@ -100,8 +100,7 @@ def test_an_act_or_an_actor_that_nobody_knows_is_refused(app: Flask) -> None:
 def test_a_long_act_brings_its_entry_up_to_date(any_app: Flask) -> None:
     with any_app.app_context():
         with transaction():
-            entry = audit.record("keys_rotated", who="operator", name="root", rotated=1)
-            entry_id = entry.id
+            entry_id = audit.record("keys_rotated", who="operator", name="root", rotated=1)
         for count in (2, 3):
             with transaction():
                 audit.amend(entry_id, rotated=count, unopened=0)

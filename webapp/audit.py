@@ -12,11 +12,12 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Literal, get_args
 
-from sqlalchemy import ColumnElement, Index, String, case, literal, select, tuple_, update
+from sqlalchemy import ColumnElement, Index, String, case, insert, literal, select, tuple_, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.config import settings
 from webapp.extensions import Model, db
+from webapp.prepared import Prepared
 from webapp.types import JSON, UTCDateTime, now
 
 Who = Literal["user", "operator", "cron", "service"]
@@ -61,8 +62,8 @@ def record(
     session_id: str | None = None,
     user_id: str | None = None,
     **what: Any,
-) -> AuditEntry:
-    """Add an act to the trail, inside the transaction of the act.
+) -> str:
+    """Add an act to the trail, inside the transaction of the act; returns the entry's id.
 
     `name`: which operator or service. `what`: numbers, yes or no, and short names (a slug, the id
     of a link), or lists of them. Raises ValueError for anything else: what people typed has no
@@ -70,18 +71,23 @@ def record(
     """
     if action not in get_args(Action) or who not in get_args(Who):
         raise ValueError(f"the audit trail does not know {action!r} by {who!r}")
-    entry = AuditEntry(
-        id=str(uuid.uuid4()),
-        at=now(),
-        who=who,
-        name=name and name[:120],
-        action=action,
-        session_id=session_id,
-        user_id=user_id,
-        details=_checked(what),
+    entry_id = str(uuid.uuid4())
+    _RECORD.run(
+        {
+            "id": entry_id,
+            "at": now(),
+            "who": who,
+            "name": name and name[:120],
+            "action": action,
+            "session_id": session_id,
+            "user_id": user_id,
+            "details": _checked(what),
+        }
     )
-    db.session.add(entry)
-    return entry
+    return entry_id
+
+
+_RECORD = Prepared(lambda: insert(AuditEntry))
 
 
 def amend(entry_id: str, **what: Any) -> None:

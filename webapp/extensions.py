@@ -41,6 +41,12 @@ csrf = MaskedCSRF()
 babel = Babel()
 
 _WAITING = "acts that wait for the commit"
+_CONNECTION = "the connection at work"
+_WRITES = {
+    "sqlite": {"isolation_level": "SERIALIZABLE", "writes": True},
+    "postgresql": {"isolation_level": "READ COMMITTED", "writes": True},
+}
+"""Kind of database -> the options of a connection that writes."""
 
 BUSY_SECONDS = 5
 """How long a write waits for another one before it gives up and the page says so."""
@@ -116,13 +122,14 @@ def transaction() -> Iterator[None]:
 
     What was read before is forgotten first: a decision to write rests on what is read inside.
     """
-    db.session.rollback()
-    db.session.expunge_all()
+    session = db.session()
+    session.rollback()
+    session.expunge_all()
     waiting: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
-    info = db.session.info
+    info = session.info
     info[_WAITING] = waiting
-    level = "SERIALIZABLE" if db.engine.dialect.name == "sqlite" else "READ COMMITTED"
-    db.session.connection(execution_options={"isolation_level": level, "writes": True})
+    options = _WRITES[db.engine.dialect.name]
+    info[_CONNECTION] = session.connection(execution_options=options)
     try:
         yield
         db.session.commit()
@@ -133,6 +140,15 @@ def transaction() -> Iterator[None]:
         info.pop(_WAITING, None)
     for act, args in waiting:
         act(*args)
+
+
+def current_connection() -> Connection:
+    """The connection that this request has at work: of its transaction, else one in autocommit."""
+    session = db.session()
+    found: Connection | None = session.info.get(_CONNECTION)
+    if found is None or found.closed:
+        found = session.info[_CONNECTION] = session.connection()
+    return found
 
 
 def after_commit(act: Callable[..., None], *args: Any) -> None:

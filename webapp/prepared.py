@@ -1,6 +1,6 @@
 """Statements of the way that every request goes: put together and compiled once, then handed to the
-driver as they are. Making and looking up the same statement anew took SQLAlchemy several times
-longer than the database needs to answer it.
+driver as they are. Making and looking up the same statement anew, and wrapping what comes back,
+took SQLAlchemy several times longer than the database needs to answer it.
 """
 
 from collections import namedtuple
@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Dialect
+from sqlalchemy import Connection, Dialect
+from sqlalchemy.exc import DBAPIError
 
-from webapp.extensions import db
+from webapp.extensions import current_connection
 
 Convert = Callable[[Any], Any] | None
 
@@ -38,21 +39,54 @@ class Prepared:
 
     def run(self, *values: Mapping[str, Any]) -> list[Any]:
         """Execute it in the transaction of this request, if there is one, once for each set of
-        values; the rows that it returns, as named tuples."""
-        connection = db.session.connection()
+        values; the rows that it returns, as named tuples. Raises SQLAlchemy's DBAPIError."""
+        connection = current_connection()
         dialect = connection.dialect
         ready = self._ready.get(dialect.name)
         if ready is None:
             ready = self._ready[dialect.name] = _prepare(self._make(), dialect)
         sets = [_bound(ready, one) for one in values]
-        found = connection.exec_driver_sql(ready.text, sets[0] if len(sets) == 1 else sets)
-        if not found.returns_rows:
-            return []
-        rows = [list(row) for row in found]
-        for place, convert in ready.convert:
-            for row in rows:
-                row[place] = convert(row[place])
+        rows = _execute(connection, ready.text, sets)
+        if ready.convert:
+            rows = [_converted(row, ready.convert) for row in rows]
         return [ready.row(row) for row in rows]
+
+
+def _execute(connection: Connection, text: str, sets: Sequence[Any]) -> Sequence[Sequence[Any]]:
+    """As `exec_driver_sql` does it, without an object around each row; who listens to what is sent
+    hears of it, and a lost connection is given up, all the same."""
+    driver: Any = connection.connection.dbapi_connection
+    cursor = driver.cursor()
+    many = len(sets) != 1
+    given = sets if many else sets[0]
+    for listen in connection.dispatch.before_cursor_execute:
+        listen(connection, cursor, text, given, None, many)
+    try:
+        (cursor.executemany if many else cursor.execute)(text, given)
+        return cursor.fetchall() if cursor.description else ()
+    except connection.dialect.loaded_dbapi.Error as error:
+        is_lost = connection.dialect.is_disconnect(error, driver, cursor)
+        if is_lost:
+            connection.invalidate(error)
+        raise DBAPIError.instance(
+            text,
+            given,
+            error,
+            connection.dialect.loaded_dbapi.Error,
+            hide_parameters=True,
+            connection_invalidated=is_lost,
+            dialect=connection.dialect,
+            ismulti=many,
+        ) from error
+    finally:
+        cursor.close()
+
+
+def _converted(row: Sequence[Any], converts: Sequence[tuple[int, Callable[[Any], Any]]]) -> Any:
+    values = list(row)
+    for place, convert in converts:
+        values[place] = convert(values[place])
+    return values
 
 
 def _prepare(statement: Any, dialect: Dialect) -> _Ready:

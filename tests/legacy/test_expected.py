@@ -147,7 +147,7 @@ def check_user(user: str, truth: dict[str, Any]) -> None:
     website = visit.answer("website")
     if truth["current_analysis_url"]:
         assert website.website_url.rstrip("/") == truth["current_analysis_url"]
-        assert website.current_analysis is stored[truth["current_analysis_url"]]
+        assert website.current_analysis.id == stored[truth["current_analysis_url"]].id
         assert "website" in visit.saved
     else:
         assert "website" not in visit.saved

@@ -9,10 +9,9 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from tests.support.pages import PageClient
-from tests.wizard.samples import GOOD, begin, by, faults, read, save, step, walk
+from tests.wizard.samples import GOOD, begin, faults, in_hand, read, save, step, walk
 from webapp.extensions import db, transaction
 from webapp.steps.finish import KBlock, specificity_loss
-from webapp.wizard import store
 
 
 @pytest.fixture(autouse=True)
@@ -114,7 +113,7 @@ def test_the_page_says_which_earlier_step_no_longer_holds_and_links_to_it(
     walk(session_id, until="integrations")
     page = client.get("/onboarding/finish")
     with transaction():
-        visit = store.require(by(session_id), everything=True)
+        visit = in_hand(session_id)
         visit.answer("research").content_types = []
     typed = {"first_declaration": "To be read."}
     refused = client.submit(page, typed, status=422)

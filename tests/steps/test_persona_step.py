@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from tests.wizard.samples import begin, by, faults, read, save, step, walk
+from tests.wizard.samples import begin, faults, in_hand, read, save, step, walk
 from webapp.extensions import transaction
 from webapp.steps.persona.step import PLATFORMS, TONES
 from webapp.steps.website.models import WebsiteAnalysis
@@ -241,7 +241,7 @@ def measured(session_id: str, words: int) -> None:
     result = analyse_text(text)
     result["measures"]["word_count"] = words
     with transaction():
-        visit = store.require(by(session_id), step("website"))
+        visit = in_hand(session_id)
         analysis: WebsiteAnalysis = visit.answer("website").current_analysis
         analysis.status = "completed"
         for name in ("language", "pages_read", "measures", "writing_style", "target_audience"):

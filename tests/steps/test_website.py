@@ -8,7 +8,7 @@ from flask import Flask
 from sqlalchemy import select
 
 from tests.support.pages import PageClient
-from tests.wizard.samples import begin, by, faults, filled, read, save, step, together
+from tests.wizard.samples import begin, by, faults, filled, in_hand, read, save, step, together
 from webapp.extensions import db, transaction
 from webapp.jobs import Job
 from webapp.steps.website.models import WebsiteAnalysis
@@ -51,7 +51,7 @@ def queue(session_id: str) -> tuple[list[WebsiteAnalysis], list[Job]]:
 def finish(session_id: str, status: str = "completed", words: int = 600) -> None:
     """As if the worker had come to the end of the address that is the answer now."""
     with transaction():
-        analysis = store.require(by(session_id), step("website")).answer("website").analysis
+        analysis = in_hand(session_id).answer("website").analysis
         analysis.status = status
         if status == "completed":
             analysis.measures = {"word_count": words}

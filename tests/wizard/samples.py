@@ -30,7 +30,7 @@ from webapp.wizard import store
 from webapp.wizard.forms import StepForm
 from webapp.wizard.models import OnboardingSession
 from webapp.wizard.step import Step
-from webapp.wizard.visit import Visit
+from webapp.wizard.visit import Visit, load_locked
 
 OPENAI_KEY = "sk-" + "a1B2" * 8 + "WXYZ"
 
@@ -96,6 +96,13 @@ def read(session_id: str) -> Visit:
     visit = store.require(trusted(session_id), everything=True)
     db.session.expunge_all()
     return visit
+
+
+def in_hand(session_id: str) -> Visit:
+    """The whole session, inside a transaction: what is changed in its answers is stored with it."""
+    session = db.session.get(OnboardingSession, session_id)
+    assert session is not None
+    return load_locked(session, list(store.journey()))
 
 
 def answers(visit: Visit, slug: str) -> Any:

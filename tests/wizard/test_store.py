@@ -17,7 +17,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from tests.support.counting import count_statements
@@ -29,6 +29,7 @@ from tests.wizard.samples import (
     begin,
     by,
     filled,
+    in_hand,
     read,
     save,
     snapshot,
@@ -326,8 +327,8 @@ def test_completion_validates_every_step_once_more(any_app: Flask) -> None:
         session_id = begin()
         walk(session_id, until="integrations")
         with transaction():
-            visit = store.require(by(session_id), everything=True)
-            db.session.delete(visit.answer("api-keys")["openai"])
+            visit = in_hand(session_id)
+            db.session.execute(delete(ApiKey).where(ApiKey.provider == "openai"))
             visit.answer("persona").audience = ""
         before = snapshot(session_id)
         with pytest.raises(store.JourneyIncomplete) as refused:

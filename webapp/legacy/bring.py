@@ -164,6 +164,7 @@ class _Entry:
             self.changed |= before
         self._complete()
         self._steps()
+        self.visit.flush()
 
     def seal(self) -> None:
         """Forms that were made before cannot save over what came in."""

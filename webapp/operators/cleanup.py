@@ -131,7 +131,7 @@ def _batches(which: Any, order: Any, by: dict[str, Any], **why: int) -> Iterator
             deleted += size
             told: dict[str, Any] = {**why, "deleted": deleted}
             if not entry_id:
-                entry_id = audit.record("cleanup", **by, **told).id
+                entry_id = audit.record("cleanup", **by, **told)
             elif size:
                 audit.amend(entry_id, **told)
         held = time.monotonic() - begun

@@ -60,7 +60,7 @@ def run(batch: int = BATCH, name: str | None = None) -> Iterator[Rotation]:
     """
     done = Rotation()
     with transaction():
-        entry_id = audit.record("keys_rotated", who="operator", name=name, **done.counts).id
+        entry_id = audit.record("keys_rotated", who="operator", name=name, **done.counts)
     for model in SEALED:
         table = model.metadata.tables[model.__tablename__]
         for values in _batches(table, batch):

@@ -15,6 +15,7 @@ from wtforms import TextAreaField
 from webapp import apidoc
 from webapp.apidoc import Operation
 from webapp.extensions import Model, db
+from webapp.rows import upserting
 from webapp.site.specificity import specificity_loss
 from webapp.types import JSON, UTCDateTime, now
 from webapp.wizard import forms
@@ -131,15 +132,21 @@ class FinishStep(Step):
         declaration = form["first_declaration"].data
         loss, why = specificity_loss(declaration)
         session = visit.session
-        block = None
-        if session.first_kblock_id:
-            block = db.session.get(KBlock, (session.id, session.first_kblock_id))
-        if block is None:
-            block = KBlock(session_id=session.id, id=str(uuid.uuid4()), created_at=now)
-            db.session.add(block)
-        block.layer, block.content, block.loss = FIRST_LAYER, declaration, loss
-        block.justification, block.updated_at, block.edges = why, now, block.edges or []
-        session.first_declaration, session.first_kblock_id = declaration, block.id
+        block_id = session.first_kblock_id or str(uuid.uuid4())
+        _PUT.run(
+            {
+                "session_id": session.id,
+                "id": block_id,
+                "layer": FIRST_LAYER,
+                "content": declaration,
+                "loss": loss,
+                "justification": why,
+                "edges": [],
+                "created_at": now,
+                "updated_at": now,
+            }
+        )
+        session.first_declaration, session.first_kblock_id = declaration, block_id
 
     def rows(self, visit: Visit) -> Iterable[Row]:
         """The declaration."""
@@ -153,6 +160,9 @@ class FinishStep(Step):
     def brief(self, declaration: str | None) -> Words | None:
         """How the declaration begins."""
         return shorten(declaration, 80, placeholder="…") if declaration else None
+
+
+_PUT = upserting(KBlock, ("layer", "content", "loss", "justification", "updated_at"))
 
 
 def celebration(loss: float) -> dict[str, Any]:

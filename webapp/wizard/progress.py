@@ -3,6 +3,7 @@
 import uuid
 from dataclasses import replace
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Any
 
 from flask import current_app
@@ -118,15 +119,30 @@ def _create(
         "id": session_id, "user_id": user_id, "completed": False, "revision": revision,
         "sealed_revision": revision, "created_at": moment, "updated_at": moment,
     } | origin  # fmt: skip
-    upsert = insert_into(OnboardingSession.__table__).values(values).on_conflict_do_nothing()
-    if db.session.execute(upsert.returning(OnboardingSession.id)).first():
+    if _OPEN.run(values):
         first = journey().steps[0].slug
-        db.session.execute(
-            insert(StepProgress).values(session_id=session_id, slug=first, first_seen_at=moment)
-        )
+        _SEE.run({"session_id": session_id, "slug": first, "first_seen_at": moment})
         begun = Standing(), Standing(reached=1)
         counted = [Change(tally.STARTED, *begun), Change(first, *begun)]
-        tally.count(OnboardingSession(**values), counted)
+        tally.count(SimpleNamespace(**values), counted)
+
+
+def _opening() -> Any:
+    names = (
+        "id", "user_id", "completed", "revision", "sealed_revision", "created_at", "updated_at",
+        "begun_by_api", "language", "device",
+    )  # fmt: skip
+    new = insert_into(OnboardingSession.__table__).values({n: bindparam(n) for n in names})
+    return new.on_conflict_do_nothing().returning(OnboardingSession.id)
+
+
+def _seeing() -> Any:
+    names = ("session_id", "slug", "first_seen_at")
+    values: dict[str, Any] = {name: bindparam(name) for name in names} | {"revision": 0}
+    return insert(StepProgress).values(values).inline()
+
+
+_OPEN, _SEE = Prepared(_opening), Prepared(_seeing)
 
 
 def take_back(session: OnboardingSession) -> None:
@@ -140,7 +156,6 @@ def take_back(session: OnboardingSession) -> None:
 def mark(visit: Visit, step: Step, **columns: Any) -> None:
     """Write the step's row, and first sight of the step that comes next, in one statement. What is
     not named in `columns` is blank, the draft above all."""
-    db.session.flush()
     moment = visit.session.updated_at
     mine = {
         "first_seen_at": moment, "saved_at": None, "skipped_at": None,

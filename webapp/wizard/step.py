@@ -84,7 +84,9 @@ class Step:
     def save(self, form: StepForm, visit: Visit, now: datetime) -> None:
         """Store a valid form, inside the engine's transaction."""
         assert self.answer is not None  # noqa: S101 - a step without a table has its own `save`
-        answer = visit.answer(self.slug) or self.answer(session_id=visit.session.id)
+        answer = visit.answer(self.slug)
+        if answer is None:
+            answer = self.answer(session_id=visit.session.id, created_at=now)
         for name, value in self.columns(form).items():
             setattr(answer, name, value)
         answer.updated_at = now

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 
 from flask import current_app
 from sqlalchemy import bindparam, select, update
-from sqlalchemy.orm import make_transient_to_detached
 
-from webapp.extensions import Model, db
+from webapp.extensions import Model
 from webapp.identity.caller import Caller
 from webapp.prepared import Prepared
+from webapp.rows import Rows, as_read, insert_row, is_new
 from webapp.wizard.journey import Journey
 from webapp.wizard.models import OnboardingSession, StepProgress
 from webapp.wizard.owner import bound_to, kind_of, owned_by
@@ -76,6 +76,7 @@ class Visit:
         """Fields of a save that came from what another tab had saved."""
         self._answers = answers
         self._told = told or {}
+        self._new: list[Model] = []
 
     def answer(self, slug: str) -> Any:
         """The stored answer of a step that was loaded; None when there is none."""
@@ -84,8 +85,15 @@ class Visit:
     def keep(self, slug: str, answer: Any) -> None:
         """Store a new or changed answer with the transaction, and let later readers see it."""
         self._answers[slug] = answer
-        if isinstance(answer, Model):
-            db.session.add(answer)
+        if isinstance(answer, Model) and is_new(answer) and answer not in self._new:
+            self._new.append(answer)
+
+    def flush(self) -> None:
+        """Write the answers that are new, in a statement each. What was read in this transaction is
+        written by the ORM at its end, where it was changed."""
+        for answer in self._new:
+            insert_row(answer)
+        self._new.clear()
 
     def brief(self, step: Step) -> Words | None:
         """What was saved of a step, in one line; None where nothing was, or it was not loaded."""
@@ -173,19 +181,20 @@ def _states(rows: Sequence[Any]) -> list[StepState]:
     return [StepState._make(row[: len(_STATES)]) for row in rows if row[0] is not None]
 
 
-def _answers(session_id: str, steps: list[Step]) -> dict[str, Any]:
-    """The one-row answers of these steps, which are there; in one statement."""
+def _answers(session_id: str, steps: list[Step], to_change: bool = False) -> dict[str, Any]:
+    """The one-row answers of these steps, which are there; in one statement. `to_change`: the
+    transaction stores what is changed in them."""
     if not steps:
         return {}
-    row = db.session.execute(_answering(tuple(steps)), {"session_id": session_id}).first()
-    return dict(zip([s.slug for s in steps], row, strict=True)) if row else {}
+    rows = _answering(tuple(steps)).run({"session_id": session_id}, attach=to_change)
+    return dict(zip([s.slug for s in steps], rows[0], strict=True)) if rows else {}
 
 
 @lru_cache(maxsize=500)
-def _answering(steps: tuple[Step, ...]) -> Any:
+def _answering(steps: tuple[Step, ...]) -> Rows:
     models: list[Any] = [s.answer for s in steps]
-    query = join(select(*models), list(steps))
-    return query.where(OnboardingSession.id == bindparam("session_id"))
+    of_session = OnboardingSession.id == bindparam("session_id")
+    return Rows(models, lambda query: join(query, list(steps)).where(of_session))
 
 
 def require(caller: Caller, step: Step | None = None, everything: bool = False) -> Visit:
@@ -237,10 +246,7 @@ def _touching(kind: Caller) -> Prepared:
 
 def _as_object(row: Any) -> OnboardingSession:
     """The row as an object of the transaction, so that what is changed in it will be stored."""
-    session = OnboardingSession(**row._asdict())
-    make_transient_to_detached(session)
-    db.session.add(session)
-    return session
+    return as_read(OnboardingSession, row._asdict(), attach=True)
 
 
 def load_locked(session: OnboardingSession, steps: list[Step]) -> Visit:
@@ -249,7 +255,7 @@ def load_locked(session: OnboardingSession, steps: list[Step]) -> Visit:
     rows = _reading_locked(tuple(joined)).run({"session_id": session.id})
     flags = rows[0][len(_STATES) :]
     kept = [s for s, owner in zip(joined, flags, strict=True) if owner is not None]
-    return _visit(session, _states(rows), _answers(session.id, kept), steps)
+    return _visit(session, _states(rows), _answers(session.id, kept, to_change=True), steps)
 
 
 @lru_cache(maxsize=500)

@@ -6,11 +6,12 @@ from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, delete, func, select
 
 from webapp.config import settings
-from webapp.extensions import db
 from webapp.languages import listed
+from webapp.prepared import Prepared
+from webapp.rows import Rows, as_read, upserting
 from webapp.steps.api_keys.calls import CALLS, stored
 from webapp.steps.api_keys.check import ENDPOINTS, check
 from webapp.steps.api_keys.form import ApiKeysForm
@@ -51,8 +52,7 @@ class ApiKeysStep(Step):
 
     def load(self, session_id: str) -> dict[str, ApiKey] | None:
         """Provider -> key, in the providers' order."""
-        rows = db.session.scalars(select(ApiKey).where(ApiKey.session_id == session_id))
-        found = {row.provider: row for row in rows}
+        found = {row.provider: row for (row,) in _READ.run({"owner": session_id})}
         return {p.name: found[p.name] for p in PROVIDERS if p.name in found} or None
 
     def values(self, answer: dict[str, ApiKey]) -> dict[str, Any]:
@@ -85,16 +85,24 @@ class ApiKeysStep(Step):
         write_env(visit.session.id, touched, stored)
         for name in form["remove"].data:
             if name in stored:
-                db.session.delete(stored.pop(name))
+                stored.pop(name)
+                _DROP.run({"owner": visit.session.id, "name": name})
         for name, key in _typed(form).items():
             if _holds(stored.get(name), key):
                 continue  # typed again as it is: no change
-            row = stored.get(name) or ApiKey(session_id=visit.session.id, provider=name)
-            row.ciphertext = vault().seal(key, visit.session.id, name)
-            row.key_id = vault().key_name(row.ciphertext)
-            row.last_four, row.updated_at = key[-4:], now
-            stored[name] = row
-            db.session.add(row)
+            sealed = vault().seal(key, visit.session.id, name)
+            before = stored.get(name)
+            row = {
+                "session_id": visit.session.id,
+                "provider": name,
+                "ciphertext": sealed,
+                "key_id": vault().key_name(sealed),
+                "last_four": key[-4:],
+                "created_at": before.created_at if before else now,
+                "updated_at": now,
+            }
+            _PUT.run(row)
+            stored[name] = as_read(ApiKey, row)
         visit.keep(self.slug, stored)
 
     def same(self, form: StepForm, answer: dict[str, ApiKey] | None) -> bool:
@@ -207,6 +215,15 @@ class ApiKeysStep(Step):
     def _lost(self, visit: Visit) -> set[str]:
         """Providers whose stored key cannot be opened any more."""
         return {name for name, row in self._stored(visit).items() if row.opened() is None}
+
+
+_READ = Rows([ApiKey], lambda query: query.where(ApiKey.session_id == bindparam("owner")))
+_DROP = Prepared(
+    lambda: delete(ApiKey).where(
+        ApiKey.session_id == bindparam("owner"), ApiKey.provider == bindparam("name")
+    )
+)
+_PUT = upserting(ApiKey, ("ciphertext", "key_id", "last_four", "updated_at"))
 
 
 def _typed(form: StepForm) -> dict[str, str]:

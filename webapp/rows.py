@@ -1,0 +1,132 @@
+"""Rows of the models read and written past the ORM, where every request goes by.
+
+An object of a model is made from a row as it was read, and a new one is written by one statement.
+The ORM's own way, which compares and orders everything that was read, costs several times what the
+database does; it stays for objects that are changed after they were read (`attach`).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from typing import Any, NamedTuple, TypeVar
+
+from sqlalchemy import bindparam, insert, inspect, select
+from sqlalchemy.orm import make_transient_to_detached
+
+from webapp.extensions import Model, db, insert_into
+from webapp.prepared import Prepared
+from webapp.types import now
+
+M = TypeVar("M", bound=Any)
+
+
+def as_read(model: type[M], values: Mapping[str, Any], attach: bool = False) -> M:
+    """An object with these values of its attributes, as it stands in the database. `attach`: what
+    is changed in it is stored with the transaction; where that has the same row in hand already,
+    it is that object."""
+    found: M = inspect(model).class_manager.new_instance()
+    vars(found).update(values)
+    if attach:
+        make_transient_to_detached(found)
+        session = db.session()
+        known: M | None = session.identity_map.get(inspect(found).key)
+        if known is not None:
+            return known
+        session.add(found)
+    return found
+
+
+def is_new(row: Model) -> bool:
+    """It was made here, and is neither read nor written yet."""
+    return bool(inspect(row).transient)
+
+
+def insert_row(row: Model) -> None:
+    """Write an object that was just made, in the transaction at hand. What has no value is NULL,
+    but for the columns that say when."""
+    values = {name: vars(row).get(name) for name in _columns(type(row))}
+    for moment in ("created_at", "updated_at"):
+        if moment in values and values[moment] is None:
+            setattr(row, moment, now())
+            values[moment] = getattr(row, moment)
+    _inserting(type(row)).run(values)
+
+
+@cache
+def _columns(model: Any) -> tuple[str, ...]:
+    return tuple(model.__table__.columns.keys())
+
+
+@cache
+def _inserting(model: Any) -> Prepared:
+    values: dict[str, Any] = {name: bindparam(name) for name in _columns(model)}
+    return Prepared(lambda: insert(model).values(values))
+
+
+def upserting(model: Any, changed: Sequence[str]) -> Prepared:
+    """A statement that inserts a whole row or, where its key is there already, sets the columns
+    that are named in `changed`. Its parameters are called like the columns."""
+
+    def make() -> Any:
+        table = model.__table__
+        upsert = insert_into(table).values({name: bindparam(name) for name in _columns(model)})
+        key = [column.name for column in table.primary_key]
+        new = {name: upsert.excluded[name] for name in changed}
+        return upsert.on_conflict_do_update(index_elements=key, set_=new)
+
+    return Prepared(make)
+
+
+class _Part(NamedTuple):
+    """Where an object stands in the rows that are read."""
+
+    model: type[Any]
+    names: Sequence[str]
+    place: slice
+    joined: Sequence[tuple[str, "_Part"]] = ()
+    """Attribute -> the object behind it."""
+
+    def of(self, row: Sequence[Any], attach: bool) -> Any:
+        values = dict(zip(self.names, row[self.place], strict=True))
+        if values["session_id"] is None:
+            return None
+        for name, part in self.joined:
+            values[name] = part.of(row, attach)
+        return as_read(self.model, values, attach)
+
+
+class Rows:
+    """A statement that reads an object of each of some models, which belong to sessions, with those
+    that they name as joined (`lazy="joined"`, of one row at most)."""
+
+    def __init__(self, models: Sequence[type[Any]], among: Callable[[Any], Any]) -> None:
+        """`among`: what joins the models' tables and says which rows."""
+        columns: list[Any] = []
+        joins: list[tuple[type[Any], Any]] = []
+        self._parts = [_part(model, columns, joins) for model in models]
+
+        def make() -> Any:
+            query = among(select(*(c.label(f"c{n}") for n, c in enumerate(columns))))
+            for other, condition in joins:
+                query = query.outerjoin(other, condition)
+            return query
+
+        self._statement = Prepared(make)
+
+    def run(self, values: Mapping[str, Any], attach: bool = False) -> list[list[Any]]:
+        """For each row the models' objects, None where there is none. `attach`: see `as_read`."""
+        rows = self._statement.run(values)
+        return [[part.of(row, attach) for part in self._parts] for row in rows]
+
+
+def _part(model: type[Any], columns: list[Any], joins: list[tuple[type[Any], Any]]) -> _Part:
+    """Add what an object of the model is loaded with to the columns of a statement."""
+    mapper, begin = inspect(model), len(columns)
+    loaded = [one for one in mapper.column_attrs if not one.deferred]
+    columns += [one.columns[0] for one in loaded]
+    place = slice(begin, len(columns))
+    joined = []
+    for relation in mapper.relationships:
+        if relation.lazy == "joined":
+            joins.append((relation.mapper.class_, relation.primaryjoin))
+            joined.append((relation.key, _part(relation.mapper.class_, columns, joins)))
+    return _Part(model, [one.key for one in loaded], place, joined)

@@ -11,7 +11,7 @@ import wtforms.i18n
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
 from flask import Flask
-from flask_babel import force_locale, get_locale, gettext, ngettext
+from flask_babel import get_locale
 
 from tests.conftest import MakeApp
 from tests.journeys.walk import ANSWERS, KEYS, SAME_ORIGIN, begin, path_of, save, sql, walk
@@ -26,6 +26,7 @@ from webapp.readings import fault_in_words, warning_in_words
 from webapp.site.faults import SENTENCES as FAULTS
 from webapp.site.profile import ADDRESSED, READERS, SCHOOLING, WARNINGS, audience_in_words
 from webapp.steps.persona.words import AVOID_WORDS
+from webapp.texts import gettext, ngettext
 from webapp.wizard.forms import StepForm
 
 CODES = ["en", "es", "de", "ar"]
@@ -401,7 +402,7 @@ def test_outside_of_a_request_everything_is_english(app: Flask) -> None:
     with app.app_context():
         assert languages.chosen() == "en"
         assert gettext("Skip to the content") == "Skip to the content"
-        with force_locale("de"):
+        with languages.spoken("de"):
             assert gettext("Skip to the content") != "Skip to the content"
 
 

@@ -20,7 +20,6 @@ from urllib.parse import parse_qsl
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from flask import Flask, g, make_response, render_template
-from flask_babel import gettext as _
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 from wtforms import BooleanField, Field, PasswordField
@@ -29,6 +28,7 @@ from wtforms.fields.choices import SelectFieldBase
 from webapp import bounds, errors, languages, security
 from webapp.appearance import THEMES
 from webapp.config import Settings
+from webapp.texts import gettext as _
 
 WAITING = 5
 """So many times the requests at work may wait beside them."""

@@ -8,8 +8,9 @@ import re
 from urllib.parse import unquote_to_bytes
 
 from flask import Flask, Response, request
-from flask_babel import gettext as _
 from werkzeug.exceptions import HTTPException
+
+from webapp.texts import gettext as _
 
 MAX_BODY = 256 * 1024
 """Bytes of a body; the largest form of ours is a tenth of it."""

@@ -5,12 +5,12 @@ import http
 from collections.abc import Mapping
 
 from flask import Flask, Response, current_app, jsonify, make_response, render_template, request
-from flask_babel import gettext as _
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from webapp import trace
 from webapp.bounds import Refused
+from webapp.texts import gettext as _
 
 RETRY_SECONDS = 5
 

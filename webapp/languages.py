@@ -16,16 +16,16 @@ from urllib.parse import urlencode
 from babel import Locale, dates, numbers
 from babel.support import NullTranslations
 from flask import Flask, Response, g, has_request_context, request
-from flask_babel import Domain, force_locale, get_locale
-from flask_babel import gettext as _
+from flask_babel import Domain, force_locale
 from markupsafe import Markup
 from wtforms import i18n
 
-from webapp import catalogues
+from webapp import catalogues, texts
 from webapp.config import Settings
 from webapp.extensions import babel
 from webapp.security import cookie_name
 from webapp.site.marked import N_, NN_
+from webapp.texts import gettext as _
 
 DEFAULT = "en"
 COOKIE = "language"
@@ -105,12 +105,23 @@ def before() -> Iterator[None]:
     if not has_request_context() or asked_for() is None:
         yield
         return
-    g.language = find(_kept()) or _accepted() or DEFAULT
+    with spoken(find(_kept()) or _accepted() or DEFAULT):
+        yield
+
+
+@contextmanager
+def spoken(code: str) -> Iterator[None]:
+    """This language in place of the request's."""
+    former = g.get("language")
+    g.language = code
     try:
-        with force_locale(g.language):
+        with force_locale(code):
             yield
     finally:
-        g.language = asked_for()
+        if former is None:
+            g.pop("language")
+        else:
+            g.language = former
 
 
 def choices() -> list[dict[str, Any]]:
@@ -140,8 +151,7 @@ class Catalogues(Domain):
 
     def get_translations(self) -> NullTranslations:
         """Those of the request's language; English needs none."""
-        locale = get_locale()
-        return _translations(_code(locale.language, locale.territory)) if locale else _ENGLISH
+        return _of_request()
 
 
 _ENGLISH = NullTranslations()
@@ -152,9 +162,11 @@ def _translations(code: str) -> NullTranslations:
     return catalogues.load(code) if code in known() and code != DEFAULT else _ENGLISH
 
 
-@cache
-def _code(language: str, territory: str | None) -> str:
-    return f"{language}_{territory}" if territory else language
+def _of_request() -> NullTranslations:
+    return _translations(chosen())
+
+
+texts.come_from(_of_request)
 
 
 WTFORMS_LACKS = (
@@ -238,12 +250,10 @@ def init_app(app: Flask, settings: Settings) -> None:
     # Flask-Babel's own look up the context and the locale anew for each text: half a millisecond
     # for a page.
     app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]
-        gettext=lambda text: _translations(chosen()).gettext(text),
-        ngettext=lambda one, many, n: _translations(chosen()).ngettext(one, many, n),
-        pgettext=lambda context, text: _translations(chosen()).pgettext(context, text),
-        npgettext=lambda context, one, many, n: _translations(chosen()).npgettext(
-            context, one, many, n
-        ),
+        gettext=lambda text: _of_request().gettext(text),
+        ngettext=lambda one, many, n: _of_request().ngettext(one, many, n),
+        pgettext=lambda context, text: _of_request().pgettext(context, text),
+        npgettext=lambda context, one, many, n: _of_request().npgettext(context, one, many, n),
         newstyle=True,
     )
     app.jinja_env.filters.update(datetime=written, listed=listed, share=share)

@@ -15,13 +15,13 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from email_validator import EmailNotValidError, validate_email
-from flask_babel import gettext as _
 from sqlalchemy import ForeignKey, LargeBinary, String, delete, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp import jobs
 from webapp.config import settings
 from webapp.extensions import Model, db
+from webapp.texts import gettext as _
 from webapp.types import UTCDateTime, now
 from webapp.vault import vault
 

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from flask import Blueprint, Flask, Response, current_app, render_template
-from flask_babel import force_locale
 from werkzeug.routing import Rule
 
 from webapp import apidoc
 from webapp.apidoc import INTEGER, OBJECT, STRING, STRINGS, Operation, Schema
 from webapp.config import settings
 from webapp.identity.caller import ID_HEADER
+from webapp.languages import spoken
 from webapp.wizard import store
 from webapp.wizard.api import fields
 from webapp.wizard.api.wrap import Answer, respond
@@ -64,7 +64,7 @@ same values once more are no change.
 )
 def document() -> Response:
     """The document, in English for everybody."""
-    with force_locale("en"):
+    with spoken("en"):
         response = respond(Answer(describe(current_app)), etag=True)
     response.content_language.add("en")
     return response
@@ -74,7 +74,7 @@ def document() -> Response:
 @apidoc.documented(Operation("The same, to read", TAG, {200: {"x-page": True}}, caller="anybody"))
 def docs() -> str:
     """A page that needs no script and loads nothing from elsewhere; what it frames is English."""
-    with force_locale("en"):
+    with spoken("en"):
         told = {
             "api": describe(current_app),
             "sections": sections(),

@@ -11,14 +11,14 @@ from typing import Any
 
 from flask import Blueprint, current_app, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
 from sqlalchemy import LargeBinary, Table, delete, func, select
 
 from webapp import audit
 from webapp.extensions import Base, db, transaction
 from webapp.identity import anonymous
 from webapp.identity.caller import Caller
+from webapp.texts import gettext as _
+from webapp.texts import lazy_gettext as _l
 from webapp.types import now
 from webapp.wizard import store
 from webapp.wizard.models import OnboardingSession

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from flask_babel import format_decimal, gettext, ngettext
+from flask_babel import format_decimal
 
 from webapp.site.address import SENTENCES as ADDRESSES
 from webapp.site.address import AddressError
@@ -12,6 +12,7 @@ from webapp.site.compare import SENTENCES as COMPARED
 from webapp.site.faults import SENTENCES as FAULTS
 from webapp.site.methods import METHODS
 from webapp.site.profile import ADVICE, SEO_ADVICE, WARNINGS, audience_in_words
+from webapp.texts import gettext, ngettext
 
 _NUMBER = re.compile(r"\d+(?:\.(\d+))?")
 _TERMS = frozenset({"tone", "level", "band"})

@@ -7,9 +7,9 @@ import secrets
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, abort, g, request
-from flask_babel import gettext as _
 
 from webapp.config import Settings, settings
+from webapp.texts import gettext as _
 
 PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask import Blueprint, Response, current_app
-from flask_babel import gettext as _
 
 from webapp import apidoc, product
 from webapp.apidoc import OBJECT, STRING, Operation, Schema, answer
@@ -12,6 +11,7 @@ from webapp.config import settings
 from webapp.errors import problem
 from webapp.security import bearer, is_token
 from webapp.steps.api_keys import BY_NAME
+from webapp.texts import gettext as _
 from webapp.vault import CannotOpen
 from webapp.wizard.api import answers
 from webapp.wizard.api.wrap import Answer, respond

@@ -5,16 +5,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from flask import current_app
-from flask_babel import force_locale
-from flask_babel import gettext as _
 from sqlalchemy import and_, func, select, update
 
 from webapp import audit, mail
 from webapp.config import settings
 from webapp.extensions import db, transaction
-from webapp.languages import find
+from webapp.languages import find, spoken
 from webapp.operators.cleanup import IS_OPEN
 from webapp.steps.integrations import PlatformIntegrations
+from webapp.texts import gettext as _
 from webapp.types import now
 from webapp.wizard import links, store
 from webapp.wizard.models import OnboardingSession, StepProgress
@@ -148,7 +147,7 @@ def remind(session_id: str, address: str, days: int, name: str | None) -> bool:
         if session is None:
             return False
         token, _link = links.make(session_id, who="operator", name=name)
-        with force_locale(find(session.language) or "en"):
+        with spoken(find(session.language) or "en"):
             sent = mail.send(session_id, address, *_letter(token))
         if not sent:
             raise OutboxFull

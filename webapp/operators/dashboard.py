@@ -8,10 +8,10 @@ from typing import Any
 from flask import Blueprint, Response, abort, make_response, redirect, render_template, request
 from flask import url_for as url
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 
 from webapp import devices, errors, languages, security
 from webapp.operators import door, funnel, words
+from webapp.texts import gettext as _
 
 bp = Blueprint("operators", __name__, url_prefix="/operators")
 """Registered only where OPERATOR_TOKEN is set: else there is nothing here."""

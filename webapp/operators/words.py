@@ -2,10 +2,9 @@
 
 import math
 
-from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
-
 from webapp import devices
+from webapp.texts import gettext as _
+from webapp.texts import lazy_gettext as _l
 
 UNKNOWN = _l("Not known")
 DEVICES = {

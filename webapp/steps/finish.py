@@ -6,8 +6,6 @@ from datetime import datetime
 from textwrap import shorten
 from typing import Any
 
-from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
 from sqlalchemy import CheckConstraint, Float, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 from wtforms import TextAreaField
@@ -17,6 +15,8 @@ from webapp.apidoc import Operation
 from webapp.extensions import Model, db
 from webapp.rows import upserting
 from webapp.site.specificity import specificity_loss
+from webapp.texts import gettext as _
+from webapp.texts import lazy_gettext as _l
 from webapp.types import JSON, UTCDateTime, now
 from webapp.wizard import forms
 from webapp.wizard.calls import Saves

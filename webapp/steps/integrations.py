@@ -4,8 +4,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from email_validator import EmailNotValidError, validate_email
-from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
 from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column
 from wtforms import EmailField
@@ -13,6 +11,8 @@ from wtforms.validators import ValidationError
 
 from webapp.extensions import Model
 from webapp.languages import listed
+from webapp.texts import gettext as _
+from webapp.texts import lazy_gettext as _l
 from webapp.types import JSON
 from webapp.wizard.forms import SomeOf, StepForm, Text, strip
 from webapp.wizard.models import Answer

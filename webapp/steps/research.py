@@ -9,8 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
 from sqlalchemy import CheckConstraint, String, UniqueConstraint, delete, select
 from sqlalchemy import Text as LongText
 from sqlalchemy.orm import Mapped, mapped_column
@@ -25,6 +23,8 @@ from webapp.languages import listed
 from webapp.readings import address_fault, fault_in_words, warning_in_words
 from webapp.site.address import AddressError, comparable, normalise
 from webapp.site.compare import compare
+from webapp.texts import gettext as _
+from webapp.texts import lazy_gettext as _l
 from webapp.types import JSON, UTCDateTime, now
 from webapp.wizard.calls import Reads
 from webapp.wizard.forms import OneOf, SomeOf, StepForm, Text, strip

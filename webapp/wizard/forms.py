@@ -3,8 +3,7 @@
 import re
 from typing import Any
 
-from flask_babel import format_decimal, ngettext
-from flask_babel import gettext as _
+from flask_babel import format_decimal
 from flask_wtf import FlaskForm
 from wtforms import Field, PasswordField, RadioField, SelectMultipleField, StringField
 from wtforms.fields.choices import SelectChoice
@@ -12,6 +11,8 @@ from wtforms.validators import StopValidation, ValidationError
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from webapp.languages import FormTranslations
+from webapp.texts import gettext as _
+from webapp.texts import ngettext
 
 MAX_LINE = 1000
 TRANSLATIONS = FormTranslations()

@@ -4,9 +4,9 @@ from typing import Any
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 from wtforms import PasswordField
 
+from webapp.texts import gettext as _
 from webapp.wizard import history, revision, store
 from webapp.wizard.step import Step
 from webapp.wizard.views import bp as pages

@@ -6,7 +6,6 @@ from typing import Any
 import segno
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 from markupsafe import Markup
 
 from webapp import mail
@@ -16,6 +15,7 @@ from webapp.extensions import transaction
 from webapp.identity import anonymous, users
 from webapp.identity.caller import Caller, SignInNeeded, page_caller
 from webapp.identity.jwt import TokenExpired, TokenUnchecked
+from webapp.texts import gettext as _
 from webapp.types import now
 from webapp.wizard import links, store
 from webapp.wizard.views import bp as pages

@@ -6,7 +6,6 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException
 from werkzeug.urls import iri_to_uri
@@ -16,6 +15,7 @@ from webapp.config import settings
 from webapp.identity import users
 from webapp.identity.caller import SignInNeeded, page_caller
 from webapp.identity.jwt import TokenExpired, TokenRefused, TokenUnchecked
+from webapp.texts import gettext as _
 from webapp.wizard import adoption, store, views
 from webapp.wizard.adoption import ChoiceOpen
 from webapp.wizard.visit import SessionGone, Visit

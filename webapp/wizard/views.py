@@ -19,8 +19,6 @@ from flask import (
     url_for,
 )
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
-from flask_babel import ngettext
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DBAPIError
 from werkzeug.datastructures import MultiDict
@@ -35,6 +33,8 @@ from webapp.extensions import db
 from webapp.identity import anonymous, users
 from webapp.identity.caller import Caller, page_caller
 from webapp.security import from_our_own_page
+from webapp.texts import gettext as _
+from webapp.texts import ngettext
 from webapp.wizard import adoption, asking, revision, store
 from webapp.wizard.forms import StepForm
 from webapp.wizard.journey import Journey

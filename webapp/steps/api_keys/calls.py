@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from flask_babel import gettext as _
-
 from webapp import apidoc
 from webapp.apidoc import (
     BOOLEAN,
@@ -18,6 +16,7 @@ from webapp.apidoc import (
 )
 from webapp.steps.api_keys.check import check
 from webapp.steps.api_keys.providers import BY_NAME, MAX_LENGTH, PROVIDERS, Provider, mend
+from webapp.texts import gettext as _
 from webapp.wizard.calls import Asks, Body, Call, Document, NotThere, Params, Reads, Refused, Saves
 from webapp.wizard.step import Visit
 

@@ -10,12 +10,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from flask_babel import gettext as _
-
 from webapp.config import settings
 from webapp.site.address import AddressError
 from webapp.site.fetch import FetchError, FetchPolicy, Reply, ask
 from webapp.steps.api_keys.providers import BY_NAME, Provider, mend
+from webapp.texts import gettext as _
 
 DEADLINE_SECONDS = 8
 MOST_READ = 64 * 1024

@@ -5,7 +5,7 @@ import unicodedata
 import uuid
 from dataclasses import dataclass
 
-from flask_babel import gettext as _
+from webapp.texts import gettext as _
 
 MAX_LENGTH = 256
 

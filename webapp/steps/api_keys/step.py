@@ -4,8 +4,6 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
 from sqlalchemy import bindparam, delete, func, select
 
 from webapp.config import settings
@@ -18,6 +16,8 @@ from webapp.steps.api_keys.form import ApiKeysForm
 from webapp.steps.api_keys.local import write_env
 from webapp.steps.api_keys.models import ApiKey
 from webapp.steps.api_keys.providers import BY_NAME, LANGUAGE_MODELS, PROVIDERS, Provider
+from webapp.texts import gettext as _
+from webapp.texts import lazy_gettext as _l
 from webapp.vault import vault
 from webapp.wizard.forms import StepForm
 from webapp.wizard.merge import Merge

@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flask_babel import format_decimal, gettext
+from flask_babel import format_decimal
 
 from webapp.steps.persona.examples import Example, choose_examples
 from webapp.steps.persona.models import PersonaData
 from webapp.steps.persona.sentences import say_again, words_of
 from webapp.steps.persona.texts import TEXTS, digest, generated, outdated, with_edits
+from webapp.texts import gettext
 
 
 def translate(text: str) -> str:

@@ -5,8 +5,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from flask_babel import format_decimal, lazy_ngettext
-from flask_babel import lazy_gettext as _l
+from flask_babel import format_decimal
 
 from webapp import apidoc
 from webapp.apidoc import Operation
@@ -24,6 +23,8 @@ from webapp.steps.persona.shown import (
     translate,
 )
 from webapp.steps.persona.texts import TEXTS, changed_edits, own_words
+from webapp.texts import lazy_gettext as _l
+from webapp.texts import lazy_ngettext
 from webapp.wizard.calls import Reads
 from webapp.wizard.forms import StepForm
 from webapp.wizard.merge import Merge, three_way

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from flask_babel import LazyString
-from flask_babel import lazy_gettext as _l
 
 from webapp.steps.persona.platforms import PLATFORMS
+from webapp.texts import lazy_gettext as _l
 
 Edits = Mapping[str, Mapping[str, str]]
 

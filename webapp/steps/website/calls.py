@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from flask_babel import gettext as _
 from sqlalchemy import delete, func, select
 
 from webapp import apidoc, jobs
@@ -18,6 +17,7 @@ from webapp.site.address import AddressError, normalise, spellings
 from webapp.site.sample import analyse_text
 from webapp.steps.website.models import COMPLETED, FAILED, QUEUED, RESULTS, WebsiteAnalysis
 from webapp.steps.website.queueing import ANALYSE, analysis_of, queue
+from webapp.texts import gettext as _
 from webapp.wizard.calls import Body, Call, Changes, Document, NotThere, Params, Reads, Refused
 from webapp.wizard.step import Visit
 

@@ -5,9 +5,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask_babel import format_decimal, ngettext
-from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
+from flask_babel import format_decimal
 from sqlalchemy.orm.attributes import set_committed_value
 
 from webapp.readings import fault_in_words, term_in_words, warning_in_words
@@ -15,6 +13,9 @@ from webapp.steps.website.calls import CALLS, current
 from webapp.steps.website.form import WebsiteForm
 from webapp.steps.website.models import COMPLETED, FAILED, QUEUED, WebsiteAnalysis, WebsiteAnswer
 from webapp.steps.website.queueing import analysis_of, queue
+from webapp.texts import gettext as _
+from webapp.texts import lazy_gettext as _l
+from webapp.texts import ngettext
 from webapp.wizard.forms import StepForm
 from webapp.wizard.step import Capability, Row, Step, StepPage, Visit, Words
 

@@ -4,10 +4,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from flask_babel import gettext as _
-
 from webapp import apidoc
 from webapp.apidoc import BOOLEAN, INTEGER, MOMENT, OBJECT, STRING, STRINGS, answer, maybe
+from webapp.texts import gettext as _
 from webapp.wizard import revision
 from webapp.wizard.api.fields import errors_of
 from webapp.wizard.journey import Journey

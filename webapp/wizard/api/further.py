@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask import Response
-from flask_babel import gettext as _
 
 from webapp.extensions import transaction
 from webapp.identity.caller import Caller
+from webapp.texts import gettext as _
 from webapp.types import now
 from webapp.wizard import store
 from webapp.wizard.api import answers, wrap

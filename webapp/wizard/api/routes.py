@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask import current_app, session
-from flask_babel import gettext as _
 from werkzeug.exceptions import NotFound
 
 from webapp import apidoc
 from webapp.apidoc import BOOLEAN, INTEGER, MOMENT, OBJECT, STRING, Operation, Schema, answer, maybe
 from webapp.csrf import csrf_token
 from webapp.identity.caller import Caller
+from webapp.texts import gettext as _
 from webapp.wizard import ending, store
 from webapp.wizard.api import answers, wrap
 from webapp.wizard.api.fields import filled

@@ -11,12 +11,12 @@ from functools import wraps
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, session
-from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFError
 
 from webapp.apidoc import Operation, documented
 from webapp.errors import problem
 from webapp.identity.caller import Caller, api_caller
+from webapp.texts import gettext as _
 from webapp.wizard import revision, store, visit
 from webapp.wizard.api import reading
 from webapp.wizard.api.fields import errors_of

@@ -67,6 +67,7 @@ def engine_options(settings: Settings) -> dict[str, Any]:
         "pool_size": settings.threads,
         "max_overflow": SPARE_CONNECTIONS,
         "pool_timeout": 4,
+        "pool_use_lifo": True,  # the connection that was used last knows its statements and pages
         "hide_parameters": True,  # a failing statement is logged, what people typed is not
     }
     if settings.is_sqlite:
@@ -75,11 +76,10 @@ def engine_options(settings: Settings) -> dict[str, Any]:
         # PgBouncer hands the next transaction to another connection of the server: what was
         # prepared or set on this one is not there, and it refuses `options`.
         connect_args: dict[str, Any] = {"connect_timeout": 3, "prepare_threshold": None}
-        return common | {"pool_pre_ping": True, "connect_args": connect_args}
+        return common | {"connect_args": connect_args}
     from webapp.postgres import ANSWER_SECONDS  # the driver is loaded where it is used
 
     return common | {
-        "pool_pre_ping": True,
         "connect_args": {
             "connect_timeout": 3,
             "options": f"-c lock_timeout={BUSY_SECONDS}s "
@@ -102,9 +102,10 @@ def init_app(app: Flask, settings: Settings) -> None:
             event.listen(db.engine, "connect", _sqlite_connect)
             event.listen(db.engine, "begin", _sqlite_begin)
         else:
-            from webapp.postgres import connect, wait_no_longer
+            from webapp.postgres import connect, still_there, wait_no_longer
 
             event.listen(db.engine, "do_connect", connect)
+            event.listen(db.engine, "checkout", still_there)
             if not settings.prepared_statements:
                 event.listen(db.engine, "begin", wait_no_longer(BUSY_SECONDS))
 

@@ -1,11 +1,14 @@
 """A connection to PostgreSQL that no request waits for too long."""
 
+import select
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import psycopg
 from flask import has_request_context
 from sqlalchemy import Connection
+from sqlalchemy.exc import DisconnectionError
 
 ANSWER_SECONDS = 5.5
 """How long a request waits for one answer of PostgreSQL, longer than for a lock."""
@@ -31,6 +34,21 @@ def connect(
 ) -> psycopg.Connection[Any]:
     """What SQLAlchemy's `do_connect` calls."""
     return BoundedConnection.connect(*args, **options)
+
+
+def still_there(driver: psycopg.Connection[Any], _record: Any, _proxy: Any) -> None:
+    """A listener for the pool: before it hands out a connection, see whether the server has hung up
+    meanwhile. One that is quiet, as it should be, is asked nothing, which saves each request a
+    round trip; one that said something (it hung up, or its settings changed) is asked."""
+    if not driver.closed:
+        heard = select.poll()
+        heard.register(driver.fileno(), select.POLLIN)
+        if not heard.poll(0):
+            return
+        with suppress(psycopg.Error):
+            driver.execute("")
+            return
+    raise DisconnectionError("the server has hung up")
 
 
 def wait_no_longer(lock_seconds: int) -> Callable[[Connection], None]:

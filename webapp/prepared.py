@@ -21,6 +21,7 @@ class _Ready:
     """A statement for one kind of database."""
 
     text: str
+    returns_rows: bool
     order: Sequence[str] | None
     """The names of the parameters, where the driver takes them by their places."""
     constants: Mapping[str, Any]
@@ -46,24 +47,24 @@ class Prepared:
         if ready is None:
             ready = self._ready[dialect.name] = _prepare(self._make(), dialect)
         sets = [_bound(ready, one) for one in values]
-        rows = _execute(connection, ready.text, sets)
+        rows = _execute(connection, ready, sets)
         if ready.convert:
             rows = [_converted(row, ready.convert) for row in rows]
         return [ready.row(row) for row in rows]
 
 
-def _execute(connection: Connection, text: str, sets: Sequence[Any]) -> Sequence[Sequence[Any]]:
+def _execute(connection: Connection, ready: _Ready, sets: Sequence[Any]) -> Sequence[Sequence[Any]]:
     """As `exec_driver_sql` does it, without an object around each row; who listens to what is sent
     hears of it, and a lost connection is given up, all the same."""
     driver: Any = connection.connection.dbapi_connection
     cursor = driver.cursor()
-    many = len(sets) != 1
+    text, many = ready.text, len(sets) != 1
     given = sets if many else sets[0]
     for listen in connection.dispatch.before_cursor_execute:
         listen(connection, cursor, text, given, None, many)
     try:
         (cursor.executemany if many else cursor.execute)(text, given)
-        return cursor.fetchall() if cursor.description else ()
+        return cursor.fetchall() if ready.returns_rows else ()
     except connection.dialect.loaded_dbapi.Error as error:
         is_lost = connection.dialect.is_disconnect(error, driver, cursor)
         if is_lost:
@@ -98,6 +99,7 @@ def _prepare(statement: Any, dialect: Dialect) -> _Ready:
     found: Any = namedtuple("Found", [c.name for c in columns], rename=True)  # type: ignore[misc]
     return _Ready(
         text=str(compiled),
+        returns_rows=bool(columns),
         order=compiled.positiontup if compiled.positional else None,
         constants=compiled.params,
         bind={

@@ -91,9 +91,23 @@ ANALYSES = Table(
 
 
 _COUNTED = ("day", "language", "device", "slug", *STATES, "seconds")
-_COUNT = Prepared(  # inline: nobody asks for the number that the row gets
-    lambda: insert(EVENTS).values({name: bindparam(name) for name in _COUNTED}).inline()
-)
+
+
+def _counting(rows: int) -> Prepared:
+    """An INSERT of so many rows; the parameters of the first are called `day_0` and so on."""
+
+    def make() -> Any:
+        numbers = range(rows)
+        values: list[dict[str, Any]] = [
+            {name: bindparam(f"{name}_{n}") for name in _COUNTED} for n in numbers
+        ]
+        return insert(EVENTS).values(values).inline()  # nobody asks for the numbers they get
+
+    return Prepared(make)
+
+
+_COUNT = {rows: _counting(rows) for rows in (1, 2)}
+"""Nearly every change is of a step and, at most, of the one that comes next."""
 
 
 class Standing(NamedTuple):
@@ -130,8 +144,8 @@ def standing(row: Any) -> Standing:
 
 
 def count(session: Any, changes: Iterable[Change]) -> None:
-    """Add what changed to the log, in the transaction at hand; one statement, or none when nothing
-    did. `session`: a row of `onboarding_sessions`."""
+    """Add what changed to the log, in the transaction at hand; one statement for two changes, none
+    when nothing did. `session`: a row of `onboarding_sessions`."""
     rows = []
     for change in changes:
         steps = zip(STATES, change.before, change.after, strict=True)
@@ -139,8 +153,9 @@ def count(session: Any, changes: Iterable[Change]) -> None:
         if any(row.values()):
             seconds = None if change.seconds is None else max(0, min(int(change.seconds), 10**9))
             rows.append(_origin(session) | row | {"slug": change.slug, "seconds": seconds})
-    if rows:
-        _COUNT.run(*rows)
+    for few in (rows[n : n + 2] for n in range(0, len(rows), 2)):
+        numbered = {f"{name}_{n}": row[name] for n, row in enumerate(few) for name in _COUNTED}
+        _COUNT[len(few)].run(numbered)
 
 
 def count_analysis(code: str | None) -> None:

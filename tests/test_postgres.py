@@ -1,0 +1,48 @@
+"""Connections to PostgreSQL: what becomes of one that the server has closed."""
+
+from typing import Any
+
+import psycopg
+import pytest
+from sqlalchemy import select
+
+from tests.conftest import MakeApp
+from webapp.extensions import db
+from webapp.prepared import Prepared
+from webapp.wizard.models import OnboardingSession
+
+pytestmark = pytest.mark.postgres
+
+
+def test_a_connection_that_the_server_closed_is_replaced_unnoticed(
+    make_app: MakeApp, postgres_url: str
+) -> None:
+    reading = Prepared(lambda: select(OnboardingSession.id))
+    with make_app(postgres_url).app_context():
+        first = _number()
+        db.session.remove()  # it goes back into the pool
+        address = db.engine.url.set(drivername="postgresql").render_as_string(False)
+        with psycopg.connect(address, autocommit=True) as other:
+            other.execute("SELECT pg_terminate_backend(%s, 5000)", [first])  # and wait for its end
+        assert reading.run({}) == []
+        assert _number() != first
+
+
+def test_one_that_is_quiet_is_taken_as_it_is(
+    make_app: MakeApp, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[Any] = []
+    with make_app(postgres_url).app_context():
+        first = _number()
+        db.session.remove()
+        with monkeypatch.context() as patched:
+            patched.setattr(psycopg.Connection, "execute", lambda *args: sent.append(args))
+            db.session.connection()
+        assert _number() == first
+    assert sent == [], "no round trip to ask whether it is there"
+
+
+def _number() -> int:
+    """The server's process at the other end."""
+    driver: Any = db.session.connection().connection.dbapi_connection
+    return int(driver.info.backend_pid)

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 
 from flask import Flask, redirect, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import event
 
 from webapp import (
     admission,
@@ -102,9 +101,6 @@ def create_app(environ: Mapping[str, str] | None = None) -> Flask:
         webhooks.WebhookTask(),
     )
     app.extensions["listeners"] = [webhooks.tell]
-    with app.app_context():
-        if not event.contains(extensions.db.session, "after_commit", jobs.wake_after_commit):
-            event.listen(extensions.db.session, "after_commit", jobs.wake_after_commit)
 
     converters.init_app(app)
     api.init_app(app, steps.STEPS, [ai_inputs.CALL])

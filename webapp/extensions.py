@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask
 from flask_babel import Babel
 from flask_sqlalchemy import SQLAlchemy
+from flask_sqlalchemy.session import Session
 from sqlalchemy import Connection, MetaData, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import DeclarativeBase
@@ -32,7 +33,23 @@ class Base(DeclarativeBase):
     metadata = MetaData(naming_convention=NAMES)
 
 
-db = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False})
+class OneConnection(Session):
+    """A session whose statements all go through the connection that the request has at hand
+    (`current_connection`), as those of `Prepared` do: never two of one request."""
+
+    def get_bind(self, *_what: Any, **_more: Any) -> Connection:
+        """That connection; there is one database."""
+        return _connection_of(self)
+
+    def close(self) -> None:
+        """Give the connection back as well."""
+        super().close()
+        _give_back(self)
+
+
+db = SQLAlchemy(
+    model_class=Base, session_options={"expire_on_commit": False, "class_": OneConnection}
+)
 if TYPE_CHECKING:
     Model = Base
 else:
@@ -126,30 +143,45 @@ def transaction() -> Iterator[None]:
     session = db.session()
     session.rollback()
     session.expunge_all()
+    _give_back(session)
     waiting: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
-    info = session.info
-    info[_WAITING] = waiting
-    options = _WRITES[db.engine.dialect.name]
-    info[_CONNECTION] = session.connection(execution_options=options)
+    connection = db.engine.connect()
+    session.info.update({_WAITING: waiting, _CONNECTION: connection})
     try:
-        yield
-        db.session.commit()
-    except BaseException:
-        db.session.rollback()
-        raise
+        connection.execution_options(**_WRITES[connection.dialect.name])
+        whole = connection.begin()
+        try:
+            yield
+            if session.in_transaction():  # something was read or added through the ORM
+                session.commit()
+            whole.commit()
+        except BaseException:
+            session.rollback()  # which ends `whole` where the ORM took part in it
+            if whole.is_active:
+                whole.rollback()
+            raise
     finally:
-        info.pop(_WAITING, None)
+        session.info.pop(_WAITING)
+        _give_back(session)
     for act, args in waiting:
         act(*args)
 
 
 def current_connection() -> Connection:
-    """The connection that this request has at work: of its transaction, else one in autocommit."""
-    session = db.session()
+    """The connection that this request has at hand: of its transaction, else one in autocommit."""
+    return _connection_of(db.session())
+
+
+def _connection_of(session: Session) -> Connection:
     found: Connection | None = session.info.get(_CONNECTION)
     if found is None or found.closed:
-        found = session.info[_CONNECTION] = session.connection()
+        found = session.info[_CONNECTION] = db.engine.connect()
     return found
+
+
+def _give_back(session: Session) -> None:
+    if connection := session.info.pop(_CONNECTION, None):
+        connection.close()
 
 
 def after_commit(act: Callable[..., None], *args: Any) -> None:

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import RootTransaction
 
 from tests.conftest import MakeApp
 from tests.support.databases import TOP
 from tests.wizard.samples import OPENAI_KEY, begin, by, filled, save, step, together
 from webapp import config, dotenv
-from webapp.extensions import db, transaction
+from webapp.extensions import transaction
 from webapp.steps.api_keys import PROVIDERS
 from webapp.wizard import store
 
@@ -90,12 +91,12 @@ def test_nothing_is_written_before_the_commit_nor_without_one(
     with local.app_context():
         session_id = begin()
 
-        def fails() -> None:
+        def fails(_transaction: object) -> None:
             assert not env_file.exists()
             raise RuntimeError("the commit fails")
 
         with monkeypatch.context() as patched:
-            patched.setattr(db.session, "commit", fails)
+            patched.setattr(RootTransaction, "commit", fails)
             with pytest.raises(RuntimeError):
                 save(session_id, "api-keys")
         assert not env_file.exists()

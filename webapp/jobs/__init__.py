@@ -35,11 +35,11 @@ from webapp.jobs.queue import (
     release,
     run_pending,
 )
-from webapp.jobs.watch import Patience, Place, Watch, place, wake_after_commit, watch
+from webapp.jobs.watch import Patience, Place, Watch, place, watch
 
 __all__ = [
     "BEAT_SECONDS", "MAX_ATTEMPTS", "NO_ROOM", "PER_SESSION", "QUEUE_LIMIT", "STALE_SECONDS",
     "Claim", "ClaimLost", "Job", "Patience", "Place", "Refusal", "Task", "Watch",
     "add", "add_all", "beat", "claim", "due", "hand_back", "hurry", "perform", "place",
-    "register", "release", "run_pending", "wake_after_commit", "watch",
+    "register", "release", "run_pending", "watch",
 ]  # fmt: skip

@@ -30,7 +30,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Mapped, aliased, mapped_column
 
 from webapp import logs, meters, trace
-from webapp.extensions import Model, db, insert_into, transaction
+from webapp.extensions import Model, after_commit, db, insert_into, transaction
 from webapp.types import UTCDateTime, now
 
 log = logging.getLogger(__name__)
@@ -188,11 +188,17 @@ def add_all(
     )
     queued = db.session.scalars(upsert.returning(Job.subject)).all()
     if queued:
-        db.session.info["jobs_added"] = True
+        after_commit(_wake)
     if at_most is None or len(queued) == len(subjects):
         return None
     full = (db.session.scalar(select(of_session)) or 0) + len(subjects) > at_most
     return SESSION_BUSY if full else QUEUE_FULL
+
+
+def _wake() -> None:
+    """New jobs need somebody to do them: where this process sees to that, it looks now."""
+    if watch := current_app.extensions.get("job_watch"):
+        watch.wake()
 
 
 def hurry(kind: str, subject: str) -> None:

@@ -11,9 +11,9 @@ import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
-from flask import Flask, current_app
+from flask import Flask
 from sqlalchemy import select
 
 from webapp.config import TOP, settings
@@ -83,12 +83,6 @@ def watch(app: Flask, environ: dict[str, str]) -> None:
     url = app.extensions["settings"].broker_url
     look = _teller(url) if url else Child(Place(app.extensions["settings"].instance_dir), environ)
     app.extensions["job_watch"] = Watch(app, look)
-
-
-def wake_after_commit(session: Any) -> None:
-    """Listens to the end of each transaction: new jobs need somebody to do them."""
-    if session.info.pop("jobs_added", False) and "job_watch" in current_app.extensions:
-        current_app.extensions["job_watch"].wake()
 
 
 def _teller(url: str) -> Callable[[], None]:

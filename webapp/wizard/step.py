@@ -162,13 +162,4 @@ class Step:
 
     def field_names(self) -> list[str]:
         """The form's fields in their order."""
-        return _field_names(self.form)
-
-
-def _field_names(form: type[StepForm]) -> list[str]:
-    unbound = [
-        (value.creation_counter, name)
-        for name in dir(form)
-        if not name.startswith("_") and hasattr(value := getattr(form, name), "creation_counter")
-    ]
-    return [name for _counter, name in sorted(unbound)]
+        return self.form.names()

@@ -72,8 +72,6 @@ def create_app(environ: Mapping[str, str] | None = None) -> Flask:
         SESSION_COOKIE_SECURE=settings.behind_tls,
         SESSION_REFRESH_EACH_REQUEST=False,
         PERMANENT_SESSION_LIFETIME=anonymous.LONG,
-        WTF_CSRF_TIME_LIMIT=None,
-        WTF_CSRF_SSL_STRICT=False,  # a browser that hides the Referer could never save
     )
     try:
         app.extensions["journey"] = Journey(steps.chosen(settings.onboarding_steps))

@@ -41,6 +41,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "devices": (),
     "dotenv": (),
     "vault": ("config",),
+    "application": (),
     "headers": (),
     "signing": (),
     "security": ("config", "headers"),

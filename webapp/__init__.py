@@ -37,6 +37,7 @@ from webapp import (
     watching,
     webhooks,
 )
+from webapp.application import Application
 from webapp.identity import anonymous, users
 from webapp.identity.keys import JwksKeys
 from webapp.operators import cleanup, dashboard, health, metrics
@@ -54,7 +55,7 @@ def create_app(environ: Mapping[str, str] | None = None) -> Flask:
     Raises ConfigError, with a sentence for each fault in the settings.
     """
     settings = config.read(os.environ if environ is None else environ)
-    app = Flask(
+    app = Application(
         __name__,
         template_folder=str(config.TOP / "templates"),
         static_folder=str(config.TOP / "static"),

@@ -70,6 +70,11 @@ def test_every_request_finds_the_view_that_flask_would_find(
         {"response": "x", "status": 204}, {"response": "x", "status": 304},
         {"response": "x", "status": 199}, {"response": "x", "status": 404},
         {"response": "", "status": 303, "headers": {"Location": "/ü?x=ü"}},
+        *({"response": "x", "status": 303, "headers": {"Location": address}} for address in (
+            "/", "/onboarding/website", "/onboarding/website?from=summary&x=1", "//a.example/b",
+            "/a?", "/a?#", "/a#b", "/a b", "/a?b=%C3%BC", "/a/../b", "", "a", "?a=b",
+            "https://a.example/ü", "/a\\b", "/a?b?c", "/a//b",
+        )),
         {"response": "x", "headers": {"Content-Location": "/ü"}},
         {"response": ["ü"], "headers": {"Content-Length": "2"}},
     ],

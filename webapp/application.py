@@ -5,6 +5,7 @@ for certain hosts, a look at the same host name twice. A request that is out of 
 Flask's own way.
 """
 
+import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from itertools import chain
@@ -14,10 +15,29 @@ from wsgiref.types import WSGIEnvironment
 from flask import Flask, Request, Response
 from flask.globals import request_ctx
 from flask.typing import ResponseReturnValue
+from werkzeug.datastructures import ImmutableMultiDict
 from werkzeug.routing import Map, MapAdapter
 from werkzeug.sansio.utils import get_host
 
 _NO_RULES = Map()
+_PLAIN_PATH = re.compile(r"/(?!/)[\w/.-]*(\?[\w=&.-]+)?", re.ASCII)
+"""Where most redirects lead: nothing in it has to be escaped."""
+
+
+class _Values(ImmutableMultiDict[str, Any]):
+    """What was sent, by name. What was not sent costs werkzeug an exception each time it is asked
+    for."""
+
+    def get(self, key: str, default: Any = None, type: Any = None) -> Any:  # type: ignore[override]
+        """The first value of this name."""
+        return super().get(key, default, type) if key in self else default
+
+
+class Asked(Request):
+    """A request."""
+
+    parameter_storage_class = _Values
+    dict_storage_class = _Values
 
 
 class Answer(Response):
@@ -28,15 +48,16 @@ class Answer(Response):
     ) -> tuple[Iterable[bytes], str, list[tuple[str, str]]]:
         """Body, status and header fields."""
         body, fields = self.response, self.headers.to_wsgi_list()
-        names = {name.lower() for name, _ in fields}
+        named = {name.lower(): value for name, value in fields}
         if (
             not isinstance(body, list)
             or not all(type(part) is bytes for part in body)
             or self._on_close
             or not 200 <= self.status_code < 600
             or self.status_code in {204, 304}
-            or "content-length" not in names
-            or not names.isdisjoint({"location", "content-location"})
+            or "content-length" not in named
+            or "content-location" in named
+            or not _PLAIN_PATH.fullmatch(named.get("location", "/"))
         ):
             return super().get_wsgi_response(environ)
         return [] if environ["REQUEST_METHOD"] == "HEAD" else body, self.status, fields
@@ -45,6 +66,7 @@ class Answer(Response):
 class Application(Flask):
     """The application; it has no rules for certain hosts and no coroutines."""
 
+    request_class = Asked
     response_class = Answer
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:

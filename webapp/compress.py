@@ -47,8 +47,8 @@ def compress(response: Response) -> Response:
     if kind(response) not in KINDS or "Content-Encoding" in headers:
         return response
     vary_by(response, "Accept-Encoding")
-    is_static = request.endpoint == "static"
-    environ = request.environ
+    asked = request._get_current_object()  # type: ignore[attr-defined]
+    is_static, environ = asked.endpoint == "static", asked.environ
     if (
         not 200 <= response.status_code < 600
         or response.status_code in {204, 206, 304}

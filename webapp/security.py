@@ -145,14 +145,15 @@ def init_app(app: Flask, chosen: Settings) -> None:
             abort(400, _("This address is not one that the application answers to."))
 
     def set_headers(response: Response) -> Response:
+        asked = request._get_current_object()  # type: ignore[attr-defined]
         if kind(response) == "text/html":
             policy = f"{before_nonce}{csp_nonce()}{after_nonce}"
             fields = [*always, ("Permissions-Policy", _NO_FEATURES)]
         else:
             policy, fields = _POLICY_OF_DATA, [*always]
         fields.append(("Content-Security-Policy", policy))
-        if request.endpoint == "static" and response.status_code < 400:
-            if request.args.get("v"):
+        if asked.endpoint == "static" and response.status_code < 400:
+            if asked.args.get("v"):
                 response.cache_control.no_cache = None  # Flask's default asks anew each time
                 response.cache_control.public = True
                 response.cache_control.max_age = 31536000

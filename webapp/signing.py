@@ -5,6 +5,7 @@ the value shorter; either costs more than the signature itself.
 """
 
 import hmac
+import json
 from functools import lru_cache
 from typing import Any
 
@@ -17,31 +18,44 @@ SHORT = 300
 was compressed before can be read all the same."""
 
 
-class _OneCall(SigningAlgorithm):
-    """HMAC with SHA-1, itsdangerous' own choice, in one call of C."""
+class _KeptHMAC(SigningAlgorithm):
+    """HMAC with SHA-1, itsdangerous' own choice, begun with the key once and for all."""
+
+    def __init__(self, key: bytes) -> None:
+        self._begun = hmac.new(key, digestmod="sha1")
 
     def get_signature(self, key: bytes, value: bytes) -> bytes:
         """The signature of the value."""
-        return hmac.digest(key, value, "sha1")
+        goes_on = self._begun.copy()
+        goes_on.update(value)
+        return goes_on.digest()
 
 
 class _KeptSigner(TimestampSigner):
     """A signer of one key."""
 
     def __init__(self, secret_key: str, salt: str, key_derivation: str) -> None:
-        super().__init__(secret_key, salt=salt, key_derivation=key_derivation, algorithm=_OneCall())
+        super().__init__(secret_key, salt=salt, key_derivation=key_derivation)
         self._derived = super().derive_key()
+        self.algorithm = _KeptHMAC(self._derived)
 
     def derive_key(self, secret_key: str | bytes | None = None) -> bytes:
         """The key, derived when the signer was made."""
         return self._derived
 
 
+class _Compact:
+    """JSON without spaces."""
+
+    dumps = staticmethod(json.JSONEncoder(separators=(",", ":")).encode)
+    loads = staticmethod(json.loads)
+
+
 class Signed(URLSafeTimedSerializer):
     """Signs with one secret for one purpose; safe to use from several threads."""
 
     def __init__(
-        self, secret_key: str, salt: str, key_derivation: str, serializer: Any = None
+        self, secret_key: str, salt: str, key_derivation: str, serializer: Any = _Compact
     ) -> None:
         super().__init__(secret_key, salt=salt, serializer=serializer)
         self._signer = _KeptSigner(secret_key, salt, key_derivation)
@@ -60,7 +74,7 @@ class Signed(URLSafeTimedSerializer):
 
 @lru_cache(16)
 def signed(
-    secret_key: str, salt: str, key_derivation: str = "django-concat", serializer: Any = None
+    secret_key: str, salt: str, key_derivation: str = "django-concat", serializer: Any = _Compact
 ) -> Signed:
     """The one for a secret and a purpose; as many as there are applications, times two."""
     return Signed(secret_key, salt, key_derivation, serializer)

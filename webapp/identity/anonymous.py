@@ -26,6 +26,7 @@ LONG = timedelta(days=400)
 the most that browsers grant."""
 
 
+_as_json = json.JSONEncoder(separators=(",", ":"), sort_keys=True).encode
 _PLAIN = frozenset({str, int, bool, type(None)})
 
 
@@ -38,7 +39,7 @@ class _Tagged(TaggedJSONSerializer):
     def dumps(self, value: dict[str, Any]) -> str:
         """The text, the same as Flask's."""
         if len(value) > 1 and _PLAIN.issuperset(map(type, value.values())):
-            return json.dumps(value, separators=(",", ":"), sort_keys=True)
+            return _as_json(value)
         return super().dumps(value)
 
     def loads(self, value: str) -> Any:

@@ -210,6 +210,22 @@ def test_limits_that_are_off_count_nothing(make_app: MakeApp, sqlite_url: str) -
     assert answers == {400, 403}
 
 
+def test_counts_are_kept_under_the_keys_that_other_versions_of_us_use(
+    limited: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While servers are upgraded one after the other they share one Redis."""
+    set_rate(monkeypatch, START, caller="2/minute;7/hour", address="5/minute", refused="9/minute")
+    limited.test_client().post("/onboarding/start", headers={"Authorization": "Bearer x"})
+    kept = limited.extensions["limits"]._memory.storage.storage
+    who = "b937a6fd6074f3650930dd9a8c3ea51f"
+    assert set(kept) >= {
+        f"LIMITER/onward/{who}/start-caller/2/1/minute",
+        f"LIMITER/onward/{who}/start-caller/7/1/hour",
+        "LIMITER/onward/127.0.0.1/start-address/5/1/minute",
+    }
+    assert not any("refused" in key for key in kept)
+
+
 # Redis.
 
 

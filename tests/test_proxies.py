@@ -84,6 +84,15 @@ def test_a_forwarded_host_is_held_to_the_same_rule_as_any_host(proxied: Flask) -
         assert response.status_code == status, peer
 
 
+def test_what_is_known_of_one_client_is_not_taken_for_another_s(proxied: Flask) -> None:
+    for _ in range(2):
+        for client in ("192.0.2.1", "192.0.2.2", "192.0.2.3"):
+            assert seen(proxied, "10.0.0.1", X_Forwarded_For=client)[0] == client
+            assert seen(proxied, "203.0.113.5", X_Forwarded_For=client)[0] == "203.0.113.5"
+    long = ", ".join(["198.51.100.9"] * 100 + ["192.0.2.1", "10.0.0.2"])
+    assert seen(proxied, "10.0.0.1", X_Forwarded_For=long)[0] == "192.0.2.1"
+
+
 def test_without_trusted_proxies_nobody_is_believed(app: Flask) -> None:
     app.add_url_rule("/seen", view_func=lambda: jsonify(request.remote_addr, request.scheme))
     headers = {"X-Forwarded-For": "192.0.2.1", "X-Forwarded-Proto": "https"}

@@ -36,6 +36,7 @@ from webapp import (
     watching,
     webhooks,
 )
+from webapp.application import Application
 from webapp.identity import anonymous, users
 from webapp.identity.keys import JwksKeys
 from webapp.operators import cleanup, dashboard, health, metrics
@@ -53,7 +54,7 @@ def create_app(environ: Mapping[str, str] | None = None) -> Flask:
     Raises ConfigError, with a sentence for each fault in the settings.
     """
     settings = config.read(os.environ if environ is None else environ)
-    app = Flask(
+    app = Application(
         __name__,
         template_folder=str(config.TOP / "templates"),
         static_folder=str(config.TOP / "static"),
@@ -71,8 +72,6 @@ def create_app(environ: Mapping[str, str] | None = None) -> Flask:
         SESSION_COOKIE_SECURE=settings.behind_tls,
         SESSION_REFRESH_EACH_REQUEST=False,
         PERMANENT_SESSION_LIFETIME=anonymous.LONG,
-        WTF_CSRF_TIME_LIMIT=None,
-        WTF_CSRF_SSL_STRICT=False,  # a browser that hides the Referer could never save
     )
     try:
         app.extensions["journey"] = Journey(steps.chosen(settings.onboarding_steps))

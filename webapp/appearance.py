@@ -49,9 +49,10 @@ def favicon() -> ResponseReturnValue:
 
 def _keep_choice(response: Response) -> Response:
     """`?theme=` on the address of a form: chosen inside a step, whose form keeps what was typed."""
-    theme = request.args.get("theme", "")
-    if request.method == "POST" and response.status_code == 303 and theme in (*THEMES, AUTOMATIC):
-        _keep(response, theme)
+    if response.status_code == 303 and request.method == "POST":
+        theme = request.args.get("theme", "")
+        if theme in (*THEMES, AUTOMATIC):
+            _keep(response, theme)
     return response
 
 

@@ -58,11 +58,7 @@ def check() -> None:
     path, query = environ.get("PATH_INFO", ""), environ.get("QUERY_STRING", "")
     if len(path) + len(query) > MAX_ADDRESS:
         raise Refused(414, _("This address is too long."))
-    size = sum(
-        len(name) + len(value)
-        for name, value in environ.items()
-        if isinstance(value, str) and name.startswith("HTTP_")
-    )
+    size = sum([len(name) + len(environ[name]) for name in environ if name[:5] == "HTTP_"])
     if size > MAX_HEADERS:
         raise Refused(431, _("The browser sent too much beside the page's address."))
     _check_text(path.encode("latin-1", "replace"))
@@ -70,16 +66,18 @@ def check() -> None:
         _check_text(unquote_to_bytes(query.encode("latin-1", "replace")))
     if "\0" in environ.get("HTTP_COOKIE", ""):
         _check_text(b"\0")
-    if request.method not in {"GET", "HEAD", "OPTIONS"}:
+    if environ["REQUEST_METHOD"] not in {"GET", "HEAD", "OPTIONS"}:
         _check_body()
 
 
 def say_that_it_closes(response: Response) -> Response:
     """The server hangs up where a body is left unread; a client that is not told would send its
     next request down a dead connection."""
-    length, chunked = request.content_length or 0, "Transfer-Encoding" in request.headers
-    if response.status_code >= 400 and (length > SURELY_READ or chunked):
-        response.headers["Connection"] = "close"
+    if response.status_code >= 400:
+        asked = request._get_current_object()  # type: ignore[attr-defined]
+        chunked = "HTTP_TRANSFER_ENCODING" in asked.environ
+        if chunked or (asked.content_length or 0) > SURELY_READ:
+            response.headers["Connection"] = "close"
     return response
 
 

@@ -7,10 +7,19 @@ random bytes that come along. A page that was opened before keeps its own mask, 
 
 import base64
 import binascii
+import hmac
 import secrets
+from typing import Any
 
-from flask import Flask, g
-from flask_wtf.csrf import CSRFProtect, generate_csrf
+from flask import Flask, current_app, g, request, session
+from flask_wtf.csrf import CSRFError, CSRFProtect
+from itsdangerous import BadData
+
+from webapp.signing import Signed, signed
+
+FIELD = "csrf_token"
+"""The name of the form's field, and of the browser's secret in its cookie."""
+_UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
 class MaskedCSRF(CSRFProtect):
@@ -23,15 +32,45 @@ class MaskedCSRF(CSRFProtect):
         app.jinja_env.globals["csrf_token"] = csrf_token
         app.context_processor(lambda: {"csrf_token": csrf_token, "csrf_meta_tag": None})
 
-    def _get_csrf_token(self) -> str | None:
-        return unmask(super()._get_csrf_token() or "")
+    def protect(self, apply_exemptions: bool = False) -> None:
+        """Raise CSRFError for an unsafe request without a token of this browser.
+
+        As Flask-WTF does it, with a signer that is kept. A token has no age, and no Referer is
+        asked for: a browser that hides it could never save.
+        """
+        asked = request._get_current_object()  # type: ignore[attr-defined]
+        if asked.method not in _UNSAFE:
+            return
+        if apply_exemptions and (not asked.endpoint or self._is_exempt()):
+            return
+        if not _is_of_this_browser(unmask(self._get_csrf_token() or "")):
+            raise CSRFError
 
 
 def csrf_token() -> str:
     """The token for the forms of this response, in the mask of this response."""
-    if "masked_csrf_token" not in g:
-        g.masked_csrf_token = mask(generate_csrf())
-    return str(g.masked_csrf_token)
+    kept: Any = g._get_current_object()
+    if "masked_csrf_token" not in kept:
+        secret = session.get(FIELD)
+        if not isinstance(secret, str):
+            secret = session[FIELD] = secrets.token_hex(20)
+        kept.masked_csrf_token = mask(_signed().dumps(secret))
+    return str(kept.masked_csrf_token)
+
+
+def _signed() -> Signed:
+    return signed(str(current_app.secret_key), "wtf-csrf-token")
+
+
+def _is_of_this_browser(token: str | None) -> bool:
+    secret = session.get(FIELD)
+    if not token or not isinstance(secret, str):
+        return False
+    try:
+        said = _signed().loads(token)
+    except BadData:
+        return False
+    return isinstance(said, str) and hmac.compare_digest(secret.encode(), said.encode())
 
 
 def mask(token: str) -> str:

@@ -9,7 +9,7 @@ file below `webapp/translations/`.
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
@@ -18,11 +18,14 @@ from babel.support import NullTranslations
 from flask import Flask, Response, g, has_request_context, request
 from flask_babel import Domain, force_locale
 from markupsafe import Markup
+from werkzeug.datastructures import LanguageAccept
+from werkzeug.http import parse_accept_header
 from wtforms import i18n
 
 from webapp import catalogues, texts
 from webapp.config import Settings
 from webapp.extensions import babel
+from webapp.headers import add_missing, vary_by
 from webapp.security import cookie_name
 from webapp.site.marked import N_, NN_
 from webapp.texts import gettext as _
@@ -31,6 +34,9 @@ DEFAULT = "en"
 COOKIE = "language"
 KEPT_SECONDS = 400 * 24 * 3600
 """How long a choice is kept: the most that browsers grant."""
+
+LONGEST_KEPT = 200
+"""Characters of an `Accept-Language` whose meaning is kept for the next request that says so."""
 
 _DATES = {"en": "en_GB"}
 """Where dates are written otherwise than the language's code alone would have them: the English of
@@ -83,19 +89,27 @@ def chosen() -> str:
     except (AttributeError, RuntimeError):
         if not has_request_context():
             return DEFAULT
-        g.language = asked_for() or find(_kept()) or _accepted() or DEFAULT
-        return str(g.language)
+        g.language = code = asked_for() or find(_kept()) or _accepted() or DEFAULT
+        return code
 
 
 def asked_for() -> str | None:
     """The code that `?lang=` names; a name that is not known counts as none."""
-    return find(request.args.get("lang"))
+    asked = request._get_current_object()  # type: ignore[attr-defined]
+    return find(asked.args.get("lang")) if asked.query_string else None
 
 
 def _accepted() -> str | None:
     """The first that the browser's user prefers. One that speaks Mexican Spanish, then English,
     reads Spanish: exact matches don't come first."""
-    wanted = (find(language) for language, quality in request.accept_languages if quality > 0)
+    said = request.environ.get("HTTP_ACCEPT_LANGUAGE", "")
+    return (_preferred if len(said) <= LONGEST_KEPT else _preferred.__wrapped__)(said)
+
+
+@lru_cache(512)
+def _preferred(said: str) -> str | None:
+    accepted = parse_accept_header(said, LanguageAccept)
+    wanted = (find(language) for language, quality in accepted if quality > 0)
     return next(filter(None, wanted), None)
 
 
@@ -270,9 +284,9 @@ def init_app(app: Flask, settings: Settings) -> None:
     @app.after_request
     def tell(response: Response) -> Response:
         if "language" in g:  # else nothing in it is in any language: a file, a probe
-            response.headers.setdefault("Content-Language", tag(chosen()))
-            response.vary.update(("Accept-Language", "Cookie"))
-        wanted = asked_for() if b"lang=" in request.query_string else None
+            add_missing(response, [("Content-Language", tag(chosen()))])
+            vary_by(response, "Accept-Language", "Cookie")
+        wanted = asked_for()
         if wanted and wanted != _kept() and not _is_api():
             response.set_cookie(
                 cookie_name(COOKIE),

@@ -13,18 +13,21 @@ import hashlib
 import ipaddress
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from flask import Flask, Response, current_app, request, session
-from flask_limiter import Limit, Limiter, RateLimitExceeded
+from limits import RateLimitItem, parse_many
 from limits.errors import StorageError
-from limits.storage import MemoryStorage
+from limits.storage import MemoryStorage, storage_from_string
+from limits.strategies import FixedWindowRateLimiter
+from werkzeug.exceptions import TooManyRequests
 
 from webapp.config import Settings
 
-__all__ = ["RATES", "Rate", "RateLimitExceeded", "init_app", "rate_of", "retry_after"]
+log = logging.getLogger(__name__)
 
 UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
@@ -111,40 +114,136 @@ ACTIONS: dict[str, Rate] = {"check": CHECK_KEY, "again": ANALYSE}
 """The button of a step's form (up to its first hyphen) -> rate, where it costs more than a save."""
 
 
+class RateLimitExceeded(TooManyRequests):
+    """Too often; `description` says which limit was met."""
+
+
 def init_app(app: Flask, settings: Settings) -> None:
     """Count the requests of `app`, before their forms are checked."""
     if not settings.rate_limits:
         return
-    options: dict[str, Any] = {}
-    if settings.redis_url:  # without one no process need load the library
-        from redis.backoff import NoBackoff
-        from redis.retry import Retry
+    app.extensions["limits"] = limits = Limits(settings.redis_url)
+    app.before_request(limits.count)
+    app.after_request(limits.count_refused)
 
-        options = {
-            "socket_connect_timeout": REDIS_SECONDS,
-            "socket_timeout": REDIS_SECONDS,
-            "retry": Retry(NoBackoff(), 0),
-            "wrap_exceptions": True,
-        }
-    limiter = Limiter(
-        _address,
-        default_limits=[
-            _limit("caller", _caller, exempt_when=_is_nobody),
-            _limit("address", _address),
-            _limit("refused", _address, deduct_when=_was_refused),
-        ],
-        storage_uri=settings.redis_url or "swept-memory://",
-        storage_options=options,
-        in_memory_fallback_enabled=bool(settings.redis_url),
-        swallow_errors=True,  # Redis may die between the two looks at it: nobody loses a page
-        key_prefix="onward",
-    )
-    limiter.request_filter(lambda: _rate() is None)
-    limiter.init_app(app)
-    for handler in limiter.logger.handlers[:]:
-        if isinstance(handler, logging.NullHandler):  # it would swallow that Redis is away
-            limiter.logger.removeHandler(handler)
-    app.extensions["limits"] = limiter
+
+@dataclass(frozen=True)
+class Counted:
+    """One limit of one request."""
+
+    limit: RateLimitItem
+    key: tuple[str, str, str]
+    """What it is counted under: a prefix, who, and for what."""
+    if_refused: bool = False
+    """It is looked at before the request and counted after it, if that was refused."""
+
+
+class Limits:
+    """Counts the requests of one application. Safe to use from several threads."""
+
+    def __init__(self, redis_url: str) -> None:
+        """`redis_url`: where the counts are shared; empty for the memory of this process."""
+        self._memory = FixedWindowRateLimiter(SweptMemory())
+        self._shared: FixedWindowRateLimiter | None = None
+        if redis_url:  # without one no process need load the library
+            from redis.backoff import NoBackoff
+            from redis.retry import Retry
+
+            options: dict[str, Any] = {
+                "socket_connect_timeout": REDIS_SECONDS,
+                "socket_timeout": REDIS_SECONDS,
+                "retry": Retry(NoBackoff(), 0),
+                "wrap_exceptions": True,
+            }
+            self._shared = FixedWindowRateLimiter(storage_from_string(redis_url, **options))
+        self._away, self._asked_at, self._asked = False, 0.0, 0
+
+    def count(self) -> None:
+        """Count this request. Raises RateLimitExceeded."""
+        asked = request._get_current_object()  # type: ignore[attr-defined]
+        endpoint = asked.endpoint
+        if endpoint is None:
+            return
+        action = asked.form.get("action", "") if endpoint == "wizard.save_step" else ""
+        rate = rate_of(endpoint, asked.method, action)
+        if rate is None:
+            return
+        counted = list(_counted(rate))
+        met = self._met(counted)
+        if met:
+            asked.environ[_MET] = met
+            raise RateLimitExceeded(str(met.limit))
+        if rate.refused:
+            asked.environ[_IF_REFUSED] = rate.statuses, counted
+
+    def count_refused(self, response: Response) -> Response:
+        """Count this answer where only refusals count."""
+        statuses, counted = request.environ.get(_IF_REFUSED, ((), ()))
+        if response.status_code in statuses:
+            try:
+                for one in counted:
+                    if one.if_refused:
+                        self._counts().hit(one.limit, *one.key)
+            except Exception:  # Redis may die between the two looks at it: nobody loses a page
+                log.exception("a refusal was not counted")
+        return response
+
+    def seconds_to_wait(self, met: Counted) -> int:
+        """Until the limit that was met opens again."""
+        opens_at, _left = self._counts().get_window_stats(met.limit, *met.key)
+        return max(1, int(int(opens_at + 1) - time.time()) + 1)
+
+    def _met(self, counted: list[Counted]) -> Counted | None:
+        """The first limit that is met; those before it have counted the request."""
+        self._ask_again()
+        try:
+            return _first_met(self._counts(), counted)
+        except Exception:
+            if self._shared is None or self._away:
+                log.exception("a request was not counted")
+                return None
+        log.warning("Rate limit storage unreachable - falling back to in-memory storage")
+        self._away = True
+        return _first_met(self._memory, counted)
+
+    def _counts(self) -> FixedWindowRateLimiter:
+        return self._memory if self._away or self._shared is None else self._shared
+
+    def _ask_again(self) -> None:
+        """While Redis is away: is it back? Asked after 1, 2, 4 … 32 seconds, and from the start."""
+        if not self._away or self._shared is None:
+            return
+        if time.time() - self._asked_at > 2**self._asked:
+            self._asked_at, self._asked = time.time(), (self._asked + 1) % 6
+            if self._shared.storage.check():
+                log.info("Rate limit storage recovered")
+                self._away, self._asked = False, 0
+
+
+_MET, _IF_REFUSED = "onward.limit_met", "onward.counted_if_refused"
+
+
+def _first_met(counts: FixedWindowRateLimiter, counted: list[Counted]) -> Counted | None:
+    for one in counted:
+        if not (counts.test if one.if_refused else counts.hit)(one.limit, *one.key):
+            return one
+    return None
+
+
+def _counted(rate: Rate) -> Iterator[Counted]:
+    """The limits of this request, those of the shorter time first."""
+    caller, address = _caller() if rate.caller else "", _address(request.remote_addr or "")
+    for limit, kind in _limits_of(rate):
+        who = caller if kind == "caller" else address
+        if who:
+            yield Counted(limit, ("onward", who, f"{rate.name}-{kind}"), kind == "refused")
+
+
+@lru_cache(128)
+def _limits_of(rate: Rate) -> list[tuple[RateLimitItem, str]]:
+    kinds = (("caller", rate.caller), ("address", rate.address), ("refused", rate.refused))
+    found = [(limit, kind) for kind, text in kinds if text for limit in parse_many(text)]
+    return sorted(found, key=lambda one: one[0])
 
 
 def rate_of(endpoint: str | None, method: str, action: str = "") -> Rate | None:
@@ -159,33 +258,14 @@ def rate_of(endpoint: str | None, method: str, action: str = "") -> Rate | None:
 
 def retry_after() -> int:
     """Seconds until the limit that this request met opens again."""
-    limiter = current_app.extensions.get("limits")
-    met = limiter.current_limit if limiter else None
+    met = request.environ.get(_MET)
     if met is None:
         return 60
+    limits: Limits = current_app.extensions["limits"]
     try:
-        return max(1, int(met.reset_at - time.time()) + 1)
+        return limits.seconds_to_wait(met)
     except StorageError:  # Redis went away between the two looks at it
         return 60
-
-
-def _limit(kind: str, key: Callable[[], str], **more: Any) -> Limit:
-    return Limit(
-        lambda: getattr(_rate(), kind, ""),
-        key_function=key,
-        scope=lambda _endpoint: f"{getattr(_rate(), 'name', '')}-{kind}",
-        shared=True,
-        **more,
-    )
-
-
-def _rate() -> Rate | None:
-    environ, endpoint = request.environ, request.endpoint
-    if "onward.rate" not in environ:
-        action = request.form.get("action", "") if endpoint == "wizard.save_step" else ""
-        environ["onward.rate"] = rate_of(endpoint, request.method, action)
-    found: Rate | None = environ["onward.rate"]
-    return found
 
 
 def _caller() -> str:
@@ -199,21 +279,14 @@ def _caller() -> str:
     return hashlib.sha256(str(said).encode()).hexdigest()[:32] if said else ""
 
 
-def _is_nobody() -> bool:
-    return not _caller()
-
-
-def _address() -> str:
-    """The client's address; of IPv6 the /64, which is what one customer has."""
+@lru_cache(4096)
+def _address(text: str) -> str:
+    """The client's address; of IPv6 the /64, which is what one customer has. (What the server, or
+    `proxies`, made of it is as short as an address is.)"""
     try:
-        address = ipaddress.ip_address(request.remote_addr or "")
+        address = ipaddress.ip_address(text)
     except ValueError:
         return "unknown"
     if address.version == 6:
         return str(ipaddress.ip_network((address, 64), strict=False).network_address)
     return str(address)
-
-
-def _was_refused(response: Response) -> bool:
-    rate = _rate()
-    return rate is not None and response.status_code in rate.statuses

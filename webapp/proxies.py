@@ -3,6 +3,7 @@ operator trusts has said is believed, whoever else sends such headers."""
 
 import ipaddress
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -18,6 +19,9 @@ _NEVER = (
     *("HTTP_X_FORWARDED_SCHEME", "HTTP_X_FORWARDED_SSL", "HTTP_X_REAL_IP"),
 )
 """What nothing here reads: taken away, so that nothing ever reads it by accident."""
+
+LONGEST_KEPT = 200
+"""Characters of addresses whose meaning is kept for the next request of the same client."""
 
 
 def init_app(app: Flask, settings: Settings) -> None:
@@ -37,16 +41,18 @@ class TrustedProxies:
     def __init__(self, app: WSGIApplication, networks: Iterable[Network]) -> None:
         self._app = app
         self._networks = tuple(networks)
+        self._kept = lru_cache(4096)(self._client)
 
     def __call__(self, environ: WSGIEnvironment, start: StartResponse) -> Any:
         """Serve the request."""
         told = {name: environ.pop(name, "") for name in _TOLD}
         for name in _NEVER:
             environ.pop(name, None)
-        peer = parse(environ.get("REMOTE_ADDR", ""))
-        if peer is not None and self._trusts(peer):
-            client, hops = self._walk(peer, told["HTTP_X_FORWARDED_FOR"])
-            environ["REMOTE_ADDR"] = str(client)
+        peer, forwarded_for = environ.get("REMOTE_ADDR", ""), told["HTTP_X_FORWARDED_FOR"]
+        short = len(peer) + len(forwarded_for) <= LONGEST_KEPT
+        known = (self._kept if short else self._client)(peer, forwarded_for)
+        if known:
+            environ["REMOTE_ADDR"], hops = known
             scheme = _said(told["HTTP_X_FORWARDED_PROTO"], hops).lower()
             if scheme in {"http", "https"}:
                 environ["wsgi.url_scheme"] = scheme
@@ -56,6 +62,15 @@ class TrustedProxies:
         else:
             environ.pop("HTTP_X_REQUEST_ID", None)
         return self._app(environ, start)
+
+    def _client(self, peer: str, forwarded_for: str) -> tuple[str, int] | None:
+        """The client's address, and how many trusted proxies are in front of this server; None
+        where the peer is none."""
+        address = parse(peer)
+        if address is None or not self._trusts(address):
+            return None
+        client, hops = self._walk(address, forwarded_for)
+        return str(client), hops
 
     def _walk(self, peer: Address, forwarded_for: str) -> tuple[Address, int]:
         """The client, and how many trusted proxies are in front of this server."""
@@ -105,5 +120,7 @@ def _is_port(text: str) -> bool:
 
 def _said(header: str, hops: int) -> str:
     """The entry that the outermost trusted proxy wrote or let stand."""
+    if "," not in header:
+        return header.strip()
     entries = [entry.strip() for entry in header.split(",")]
     return entries[-min(hops, len(entries))]

@@ -4,11 +4,14 @@ import hashlib
 import hmac
 import re
 import secrets
+from functools import lru_cache
+from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, abort, g, request
 
 from webapp.config import Settings, settings
+from webapp.headers import add_missing, kind
 from webapp.texts import gettext as _
 
 PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
@@ -32,24 +35,27 @@ _FEATURES = (
 """What browsers can do for a page and no page of ours needs. (A feature that Chromium does not know
 would be a warning on every page.)"""
 
-_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
+_HEADERS = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-Frame-Options", "DENY"),
+    ("Referrer-Policy", "same-origin"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+)
 _NO_FEATURES = ", ".join(f"{feature}=()" for feature in _FEATURES)
 _STORED_FOR_A_YEAR = "max-age=31536000"
 
+LONGEST_HOST = 300
+"""Characters of a `Host` that is looked at; a name has 253 at most."""
 _HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[^][:@/\\?#\s,]+)(?::(?P<port>[0-9]{1,5}))?")
 
 
 def csp_nonce() -> str:
     """This response's nonce for its own scripts."""
-    if "csp_nonce" not in g:
-        g.csp_nonce = new_nonce()
-    return str(g.csp_nonce)
+    kept: Any = g._get_current_object()
+    if "csp_nonce" not in kept:
+        kept.csp_nonce = new_nonce()
+    return str(kept.csp_nonce)
 
 
 def new_nonce() -> str:
@@ -123,29 +129,38 @@ def init_app(app: Flask, chosen: Settings) -> None:
     # Chromium holds the redirect that answers a form to this too: a post may be sent to sign in.
     forms = f"'self' {sign_in.scheme}://{sign_in.netloc}" if sign_in.netloc else "'self'"
 
+    before_nonce, after_nonce = _POLICY.format(nonce="\0", forms=forms).split("\0")
+    tls = (("Strict-Transport-Security", _STORED_FOR_A_YEAR),) if chosen.behind_tls else ()
+    always = (*_HEADERS, *tls)
+
+    @lru_cache(64)  # most hosts are ours, and a host of an enemy's costs no more than before
+    def is_ours(given: str) -> bool:
+        return is_our_host(given, allowed)
+
     def check_host() -> None:
-        given = request.environ.get("HTTP_HOST", "")
-        if not is_our_host(given, allowed) and request.path not in PROBES:
+        environ = request.environ
+        given = environ.get("HTTP_HOST", "")
+        ours = is_ours(given) if len(given) <= LONGEST_HOST else False
+        if not ours and request.path not in PROBES:
             abort(400, _("This address is not one that the application answers to."))
 
     def set_headers(response: Response) -> Response:
-        for name, value in _HEADERS.items():
-            response.headers.setdefault(name, value)
-        policy = _POLICY_OF_DATA
-        if response.mimetype == "text/html":
-            policy = _POLICY.format(nonce=csp_nonce(), forms=forms)
-            response.headers.setdefault("Permissions-Policy", _NO_FEATURES)
-        response.headers.setdefault("Content-Security-Policy", policy)
-        if request.endpoint == "static" and response.status_code < 400:
-            if request.args.get("v"):
+        asked = request._get_current_object()  # type: ignore[attr-defined]
+        if kind(response) == "text/html":
+            policy = f"{before_nonce}{csp_nonce()}{after_nonce}"
+            fields = [*always, ("Permissions-Policy", _NO_FEATURES)]
+        else:
+            policy, fields = _POLICY_OF_DATA, [*always]
+        fields.append(("Content-Security-Policy", policy))
+        if asked.endpoint == "static" and response.status_code < 400:
+            if asked.args.get("v"):
                 response.cache_control.no_cache = None  # Flask's default asks anew each time
                 response.cache_control.public = True
                 response.cache_control.max_age = 31536000
                 response.cache_control.immutable = True
         else:
-            response.headers.setdefault("Cache-Control", "private, no-store")
-        if chosen.behind_tls:
-            response.headers.setdefault("Strict-Transport-Security", _STORED_FOR_A_YEAR)
+            fields.append(("Cache-Control", "private, no-store"))
+        add_missing(response, fields)
         return response
 
     app.before_request(check_host)

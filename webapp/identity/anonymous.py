@@ -5,12 +5,18 @@ checked for each request and a response sets a cookie only when something in it 
 """
 
 import hashlib
+import json
 import time
 import uuid
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from flask import Flask, session
+from flask import Flask, Response, session
+from flask.json.tag import TaggedJSONSerializer
 from flask.sessions import SecureCookieSessionInterface, SessionMixin
+
+from webapp.headers import vary_by
+from webapp.signing import Signed, signed
 
 _ID, _OFFER, _RENEWED, _LONG, _LINKED = "sid", "offer", "at", "long", "linked"
 RENEW_SECONDS = 3600
@@ -20,8 +26,55 @@ LONG = timedelta(days=400)
 the most that browsers grant."""
 
 
+_as_json = json.JSONEncoder(separators=(",", ":"), sort_keys=True).encode
+_PLAIN = frozenset({str, int, bool, type(None)})
+
+
+class _Tagged(TaggedJSONSerializer):
+    """Flask's JSON with tags for what JSON does not know (messages to show are tuples), and the
+    short way for a cookie that holds nothing of that kind."""
+
+    __slots__ = ()
+
+    def dumps(self, value: dict[str, Any]) -> str:
+        """The text, the same as Flask's."""
+        if len(value) > 1 and _PLAIN.issuperset(map(type, value.values())):
+            return _as_json(value)
+        return super().dumps(value)
+
+    def loads(self, value: str) -> Any:
+        """What was dumped. A tag is a name that begins with a space."""
+        return super().loads(value) if '{" ' in value else json.loads(value)
+
+
+_TAGGED = _Tagged()
+
+
 class CookieInterface(SecureCookieSessionInterface):
     """Flask's own signed cookie, with a life as long as what it leads to."""
+
+    def get_signing_serializer(self, app: Flask) -> Signed:
+        """The one signer for the application's key."""
+        return signed(str(app.secret_key), self.salt, self.key_derivation, _TAGGED)
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        """Set the cookie when something in it changed. As Flask does it, which asks the settings of
+        a cookie one after the other for each answer."""
+        if session.accessed or session.modified:
+            vary_by(response, "Cookie")
+        if not session.modified:
+            return
+        if not session:
+            super().save_session(app, session, response)  # deletes the cookie
+            return
+        response.set_cookie(
+            app.config["SESSION_COOKIE_NAME"],
+            self.get_signing_serializer(app).dumps(dict(session)),
+            expires=self.get_expiration_time(app, session),
+            httponly=True,
+            secure=app.config["SESSION_COOKIE_SECURE"],
+            samesite="Lax",
+        )
 
     def get_expiration_time(self, app: Flask, session: SessionMixin) -> datetime | None:
         """400 days for a completed session, else as long as unfinished answers are kept."""

@@ -1,0 +1,98 @@
+"""The short way of a request ends where Flask's own does."""
+
+from typing import Any
+
+import pytest
+from flask import Flask, Request
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import RequestRedirect
+from werkzeug.test import EnvironBuilder
+
+from webapp.application import Answer, Application
+
+
+@pytest.fixture
+def small() -> Application:
+    """An application with three routes."""
+    app = Application("small")
+    for rule in ("/a/", "/a/<slug>", "/b"):
+        app.add_url_rule(rule, rule, lambda **_: "")
+    return app
+
+
+def outcome(app: Flask, how: Any, environ: dict[str, Any]) -> object:
+    """All that a way makes of a request: host, adapter and match."""
+    request = Request(dict(environ))
+    try:
+        adapter = how(app, request)
+        kept = {name: value for name, value in vars(adapter).items() if name != "map"}
+        try:
+            rule, values = adapter.match(return_rule=True)
+        except RequestRedirect as redirect:
+            return request.host, kept, redirect.new_url
+        return request.host, kept, rule.rule, values
+    except HTTPException as error:
+        return type(error)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {}, {"PATH_INFO": "/a"}, {"PATH_INFO": "/a", "QUERY_STRING": "x=%C3%BC&y=\xc3\xbc"},
+        {"PATH_INFO": "/a/\xc3\xbc"}, {"PATH_INFO": "/a/\xff"}, {"PATH_INFO": ""},
+        {"PATH_INFO": "//b"}, {"PATH_INFO": "/none"}, {"REQUEST_METHOD": "DELETE"},
+        {"REQUEST_METHOD": "post"}, {"SCRIPT_NAME": "/top"}, {"SCRIPT_NAME": "/top/"},
+        {"HTTP_HOST": "Other.Example:8000"}, {"HTTP_HOST": "one.example:80"},
+        {"HTTP_HOST": "one.example:443", "wsgi.url_scheme": "https"}, {"HTTP_HOST": "[::1]:8000"},
+        {"HTTP_HOST": "b\xe4ckerei.example"}, {"HTTP_HOST": ""}, {"HTTP_HOST": "a b"},
+        {"HTTP_HOST": "x" * 64 + ".example"}, {"HTTP_HOST": "..a"}, {"HTTP_HOST": "a:99999"},
+        {"HTTP_HOST": None}, {"HTTP_HOST": None, "SERVER_NAME": "::1"},
+        {"HTTP_HOST": None, "SERVER_NAME": "/run/x.sock", "SERVER_PORT": ""},
+        {"HTTP_CONNECTION": "Upgrade", "HTTP_UPGRADE": "websocket"},
+    ],
+)  # fmt: skip
+def test_every_request_finds_the_view_that_flask_would_find(
+    small: Application, changed: dict[str, str | None]
+) -> None:
+    environ = EnvironBuilder("/a/x", base_url="http://one.example").get_environ() | changed
+    environ = {name: value for name, value in environ.items() if value is not None}
+    for _ in range(2):  # what is kept is kept for the same host alone
+        ours = outcome(small, Application.create_url_adapter, environ)
+        assert ours == outcome(small, Flask.create_url_adapter, environ)
+        outcome(small, Application.create_url_adapter, environ | {"HTTP_HOST": "another.example"})
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"response": "text"}, {"response": b""}, {"response": ["a", "ü"]}, {"response": [b"a"]},
+        {"response": "x", "status": 204}, {"response": "x", "status": 304},
+        {"response": "x", "status": 199}, {"response": "x", "status": 404},
+        {"response": "", "status": 303, "headers": {"Location": "/ü?x=ü"}},
+        *({"response": "x", "status": 303, "headers": {"Location": address}} for address in (
+            "/", "/onboarding/website", "/onboarding/website?from=summary&x=1", "//a.example/b",
+            "/a?", "/a?#", "/a#b", "/a b", "/a?b=%C3%BC", "/a/../b", "", "a", "?a=b",
+            "https://a.example/ü", "/a\\b", "/a?b?c", "/a//b",
+        )),
+        {"response": "x", "headers": {"Content-Location": "/ü"}},
+        {"response": ["ü"], "headers": {"Content-Length": "2"}},
+    ],
+)  # fmt: skip
+def test_every_answer_is_sent_as_flask_would_send_it(given: dict[str, Any], method: str) -> None:
+    environ = EnvironBuilder("/", method=method).get_environ()
+    sent = []
+    for kind in (Answer, Answer.__base__):
+        body, status, fields = kind(**given).get_wsgi_response(environ)  # type: ignore[union-attr, misc]
+        sent.append((b"".join(body), status, sorted(fields)))
+    assert sent[0] == sent[1]
+
+
+def test_what_is_to_be_done_once_an_answer_is_sent_is_done() -> None:
+    done: list[str] = []
+    answer = Answer("text")
+    answer.call_on_close(lambda: done.append("closed"))
+    body = answer.get_wsgi_response(EnvironBuilder("/").get_environ())[0]
+    assert b"".join(body) == b"text"
+    body.close()  # type: ignore[attr-defined]
+    assert done == ["closed"]

@@ -9,7 +9,7 @@ file below `webapp/translations/`.
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,8 +17,9 @@ from babel import Locale, dates, numbers
 from babel.support import NullTranslations
 from flask import Flask, Response, g, has_request_context, request
 from flask_babel import Domain, force_locale, get_locale
-from flask_babel import gettext as _
-from markupsafe import Markup
+from markupsafe import Markup, escape
+from werkzeug.datastructures import LanguageAccept
+from werkzeug.http import parse_accept_header
 from wtforms import i18n
 
 from webapp import catalogues
@@ -79,7 +80,7 @@ def find(language: str | None) -> str | None:
 def chosen() -> str:
     """The code of the language of this request; English outside of one."""
     try:  # asked for at every text of a page, so the usual way is the short one
-        return str(g.language)
+        return g._get_current_object().language
     except (AttributeError, RuntimeError):
         if not has_request_context():
             return DEFAULT
@@ -95,7 +96,15 @@ def asked_for() -> str | None:
 def _accepted() -> str | None:
     """The first that the browser's user prefers. One that speaks Mexican Spanish, then English,
     reads Spanish: exact matches don't come first."""
-    wanted = (find(language) for language, quality in request.accept_languages if quality > 0)
+    accepted = request.headers.get("Accept-Language", "")
+    return _first_of(accepted) if len(accepted) < 200 else _first_of.__wrapped__(accepted)
+
+
+@lru_cache(maxsize=500)
+def _first_of(accepted: str) -> str | None:
+    """Browsers say it with each request, and many say the same."""
+    languages = parse_accept_header(accepted, LanguageAccept)
+    wanted = (find(language) for language, quality in languages if quality > 0)
     return next(filter(None, wanted), None)
 
 
@@ -140,10 +149,26 @@ class Catalogues(Domain):
 
     def get_translations(self) -> NullTranslations:
         """Those of the request's language; English needs none."""
+        # Where Flask-Babel keeps what belongs to a request, and drops it when the locale changes.
+        try:
+            known = g._get_current_object()._flask_babel.babel_translations
+        except (AttributeError, RuntimeError):
+            known = None
+        return known or self._find()
+
+    def _find(self) -> NullTranslations:
         locale = get_locale()
-        return _translations(_code(locale.language, locale.territory)) if locale else _ENGLISH
+        if locale is None:
+            return _ENGLISH
+        found = _translations(_code(locale.language, locale.territory))
+        g._flask_babel.babel_translations = found
+        return found
 
 
+CATALOGUES = Catalogues()
+_ = gettext = CATALOGUES.gettext
+"""As Flask-Babel's own, without a look for the domain each time: a page has dozens of texts."""
+lazy_gettext = CATALOGUES.lazy_gettext
 _ENGLISH = NullTranslations()
 
 
@@ -212,15 +237,31 @@ def written(moment: datetime | Markup) -> Markup:
     already, or will be, is left as it is."""
     if isinstance(moment, Markup):
         return moment
-    moment = moment.astimezone(UTC)
+    moment = moment.astimezone(UTC).replace(microsecond=0, tzinfo=None)
     code = chosen()
-    locale = _DATES.get(code, code)
-    text = _(
-        "%(date)s, %(time)s UTC",
-        date=dates.format_date(moment, "long", locale=locale),
-        time=dates.format_time(moment, "HH:mm", locale=locale),
-    )
-    return Markup('<time datetime="{}">{}</time>').format(f"{moment:%Y-%m-%dT%H:%M:%SZ}", text)
+    date, time = _date_and_time(_DATES.get(code, code), moment.replace(second=0))
+    text = _("%(date)s, %(time)s UTC", date=date, time=time)
+    return Markup(f'<time datetime="{moment.isoformat()}Z">{escape(text)}</time>')  # noqa: S704
+
+
+@lru_cache(maxsize=500)
+def _date_and_time(locale: str, moment: datetime) -> tuple[str, str]:
+    """In UTC. People save within the same minutes, and a page names one several times."""
+    date = dates.format_date(moment, "long", locale=locale)
+    return date, dates.format_time(moment, "HH:mm", locale=locale)
+
+
+def decimal(value: float) -> str:
+    """A number with one decimal at most, as the language writes it."""
+    rounded = round(value, 1)
+    if rounded == int(rounded) and 0 <= rounded < 1000:  # written alike everywhere
+        return str(int(rounded))
+    return _decimal(chosen(), rounded)
+
+
+@lru_cache(maxsize=2000)
+def _decimal(code: str, value: float) -> str:
+    return str(numbers.format_decimal(value, "#,##0.#", locale=known()[code]))
 
 
 def share(part: float) -> str:
@@ -234,7 +275,7 @@ def share(part: float) -> str:
 def init_app(app: Flask, settings: Settings) -> None:
     """Attach Flask-Babel, keep what is chosen, and tell every page and answer its language."""
     babel.init_app(app, locale_selector=lambda: known()[chosen()])
-    babel.domain_instance = Catalogues()
+    babel.domain_instance = CATALOGUES
     # Flask-Babel's own look up the context and the locale anew for each text: half a millisecond
     # for a page.
     app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]

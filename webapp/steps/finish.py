@@ -6,8 +6,6 @@ from datetime import datetime
 from textwrap import shorten
 from typing import Any
 
-from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
 from sqlalchemy import CheckConstraint, Float, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 from wtforms import TextAreaField
@@ -15,6 +13,8 @@ from wtforms import TextAreaField
 from webapp import apidoc
 from webapp.apidoc import Operation
 from webapp.extensions import Model, db
+from webapp.languages import gettext as _
+from webapp.languages import lazy_gettext as _l
 from webapp.site.specificity import specificity_loss
 from webapp.types import JSON, UTCDateTime, now
 from webapp.wizard import forms

@@ -9,8 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
 from sqlalchemy import CheckConstraint, String, UniqueConstraint, delete, select
 from sqlalchemy import Text as LongText
 from sqlalchemy.orm import Mapped, mapped_column
@@ -21,6 +19,8 @@ from webapp import apidoc, jobs
 from webapp.apidoc import Operation
 from webapp.config import settings
 from webapp.extensions import Model, db, insert_into
+from webapp.languages import gettext as _
+from webapp.languages import lazy_gettext as _l
 from webapp.languages import listed
 from webapp.readings import address_fault, fault_in_words, warning_in_words
 from webapp.site.address import AddressError, comparable, normalise

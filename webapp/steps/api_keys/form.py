@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
 from wtforms import Field, PasswordField
 from wtforms.validators import StopValidation, ValidationError
 
+from webapp.languages import gettext as _
+from webapp.languages import lazy_gettext as _l
 from webapp.languages import listed
 from webapp.steps.api_keys.providers import BY_NAME, PROVIDERS, Provider, mend
 from webapp.wizard.forms import SomeOf, StepForm, strip

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from flask_babel import lazy_gettext as _l
 from wtforms import StringField, TextAreaField
 from wtforms.utils import unset_value
 
+from webapp.languages import lazy_gettext as _l
 from webapp.steps.persona.texts import TEXTS, digest
 from webapp.wizard.forms import OneOf, SomeOf, StepForm, Text, strip
 

@@ -380,14 +380,14 @@ def say_again(
     A text whose codes this version of the table does not know stays as it was stored, in English.
     """
     codes = stored.get("codes")
-    codes = codes if isinstance(codes, Mapping) else {}
+    codes = codes if isinstance(codes, dict) else {}
     spoken: dict[str, Any] = {}
     for key, value in stored.items():
         if key == "codes":
             continue
         if key in codes:
             spoken[key] = _said_again(value, codes[key], translate, number)
-        elif isinstance(value, Mapping):
+        elif isinstance(value, dict):
             spoken[key] = say_again(value, translate, number)
         else:
             spoken[key] = value

@@ -61,7 +61,9 @@ class ShownPersona:
 
 def shown_persona(answer: PersonaData, analysis: Mapping[str, Any] | None) -> ShownPersona:
     """`analysis`: the one that the persona rests on, for its sample sentences."""
-    spoken = with_edits(say_again(answer.results, translate, number), answer.edits)
+    spoken = say_again(answer.results, translate, number)
+    if answer.edits:
+        spoken = with_edits(spoken, answer.edits)
     fits: list[Example] = []
     breaks: list[Example] = []
     if samples := ((analysis or {}).get("measures") or {}).get("sample_sentences"):

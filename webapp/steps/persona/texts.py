@@ -152,8 +152,8 @@ def outdated(persona: Mapping[str, Any], edits: Edits | None) -> set[str]:
 
 
 def _copied(persona: Mapping[str, Any]) -> dict[str, Any]:
-    """Mappings all the way down; what is in them is replaced and never changed."""
-    return {key: _copied(v) if isinstance(v, Mapping) else v for key, v in persona.items()}
+    """Its dicts, all the way down; what is in them is replaced and never changed."""
+    return {key: _copied(v) if isinstance(v, dict) else v for key, v in persona.items()}
 
 
 def with_edits(persona: Mapping[str, Any], edits: Edits | None) -> dict[str, Any]:

@@ -1,12 +1,12 @@
 """The form of the website step."""
 
-from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
 from wtforms import BooleanField, StringField, TextAreaField, URLField
 from wtforms.validators import ValidationError
 
 from webapp.config import settings
+from webapp.languages import gettext as _
+from webapp.languages import lazy_gettext as _l
 from webapp.readings import address_fault
 from webapp.site.address import AddressError, normalise
 from webapp.wizard.forms import OneOf, StepForm, Text, strip

@@ -6,10 +6,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from flask_babel import format_decimal, ngettext
-from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm.attributes import set_committed_value
 
+from webapp.languages import gettext as _
+from webapp.languages import lazy_gettext as _l
 from webapp.readings import fault_in_words, term_in_words, warning_in_words
 from webapp.steps.website.calls import CALLS, current
 from webapp.steps.website.form import WebsiteForm

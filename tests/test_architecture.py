@@ -101,7 +101,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "wizard.links": ("wizard.models", "wizard.owner", "identity", "extensions", "types", "audit"),
     "steps": (
         *("wizard.models", "wizard.step", "wizard.forms", "wizard.merge", "wizard.calls"),
-        *("site", "readings", "apidoc", "languages"),
+        *("site", "readings", "apidoc", "languages", "kept"),
         *("jobs", "extensions", "types", "vault", "config", "dotenv", "tally"),
         *("prepared", "rows"),
     ),

@@ -17,7 +17,7 @@ from babel import Locale, dates, numbers
 from babel.support import NullTranslations
 from flask import Flask, Response, g, has_request_context, request
 from flask_babel import Domain, force_locale
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from werkzeug.datastructures import LanguageAccept
 from werkzeug.http import parse_accept_header
 from wtforms import i18n
@@ -85,7 +85,7 @@ def find(language: str | None) -> str | None:
 def chosen() -> str:
     """The code of the language of this request; English outside of one."""
     try:  # asked for at every text of a page, so the usual way is the short one
-        return str(g.language)
+        return g._get_current_object().language
     except (AttributeError, RuntimeError):
         if not has_request_context():
             return DEFAULT
@@ -238,15 +238,31 @@ def written(moment: datetime | Markup) -> Markup:
     already, or will be, is left as it is."""
     if isinstance(moment, Markup):
         return moment
-    moment = moment.astimezone(UTC)
+    moment = moment.astimezone(UTC).replace(microsecond=0, tzinfo=None)
     code = chosen()
-    locale = _DATES.get(code, code)
-    text = _(
-        "%(date)s, %(time)s UTC",
-        date=dates.format_date(moment, "long", locale=locale),
-        time=dates.format_time(moment, "HH:mm", locale=locale),
-    )
-    return Markup('<time datetime="{}">{}</time>').format(f"{moment:%Y-%m-%dT%H:%M:%SZ}", text)
+    date, time = _date_and_time(_DATES.get(code, code), moment.replace(second=0))
+    text = _("%(date)s, %(time)s UTC", date=date, time=time)
+    return Markup(f'<time datetime="{moment.isoformat()}Z">{escape(text)}</time>')  # noqa: S704
+
+
+@lru_cache(maxsize=500)
+def _date_and_time(locale: str, moment: datetime) -> tuple[str, str]:
+    """In UTC. People save within the same minutes, and a page names one several times."""
+    date = dates.format_date(moment, "long", locale=locale)
+    return date, dates.format_time(moment, "HH:mm", locale=locale)
+
+
+def decimal(value: float) -> str:
+    """A number with one decimal at most, as the language writes it."""
+    rounded = round(value, 1)
+    if rounded == int(rounded) and 0 <= rounded < 1000:  # written alike everywhere
+        return str(int(rounded))
+    return _decimal(chosen(), rounded)
+
+
+@lru_cache(maxsize=2000)
+def _decimal(code: str, value: float) -> str:
+    return str(numbers.format_decimal(value, "#,##0.#", locale=known()[code]))
 
 
 def share(part: float) -> str:

@@ -267,7 +267,7 @@ def test_pages_show_the_provider_and_the_last_four_characters() -> None:
     rows = {str(row.label): str(row.value) for row in step("api-keys").rows(read(session_id))}
     assert rows == {"OpenAI": "••••WXYZ", "Tavily": "••••6789"}
     beside = step("api-keys").beside_form(read(session_id))["providers"]
-    shown = {one["name"]: one["last_four"] for one in beside if one["stored"]}
+    shown = {one.name: one.last_four for one in beside if one.stored}
     assert shown == {"openai": "WXYZ", "tavily": "6789"}
     assert len(beside) == len(PROVIDERS)
 

@@ -109,13 +109,12 @@ class IntegrationsStep(Step):
         if answer is None:
             return
         labels = dict(PLATFORMS)
-        found = set(_found(visit)) & set(answer.platforms)
-        note = _l("Found on your site: %(names)s", names=listed(labels[n] for n in sorted(found)))
-        yield Row(
-            _l("Platforms"),
-            [labels.get(name, name) for name in answer.platforms] or _l("None chosen"),
-            note if found else None,
-        )
+        note = None
+        if found := sorted(set(_found(visit)) & set(answer.platforms)):
+            names = listed(labels[name] for name in found)
+            note = _l("Found on your site: %(names)s", names=names)
+        chosen = [labels.get(name, name) for name in answer.platforms]
+        yield Row(_l("Platforms"), chosen or _l("None chosen"), note)
         yield Row(_l("Email for news of them"), answer.notify_email or _l("None"))
 
     def facts(self, visit: Visit) -> Mapping[str, Any]:

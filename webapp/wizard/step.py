@@ -132,6 +132,11 @@ class Step:
         """What the step's template shows beside the form."""
         return {}
 
+    def suggested(self, visit: Visit) -> tuple[dict[str, Any], dict[str, Any]]:
+        """`prefill` and `beside_form` of a step of which nothing is stored, for one that finds out
+        the same for both."""
+        return self.prefill(visit), dict(self.beside_form(visit))
+
     def report(self, visit: Visit) -> Mapping[str, Any]:
         """Results that the summary shows beside the rows: name in the template -> object."""
         return {}

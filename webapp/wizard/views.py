@@ -1,10 +1,8 @@
 """The pages. A view is a paragraph: who calls, which step, one call into the store, a redirect."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from functools import cached_property
+from dataclasses import replace
 from typing import Any
 
 from flask import (
@@ -37,117 +35,11 @@ from webapp.texts import gettext as _
 from webapp.texts import ngettext
 from webapp.wizard import adoption, asking, revision, store
 from webapp.wizard.forms import StepForm
-from webapp.wizard.journey import Journey
+from webapp.wizard.page import Page, answers, render, sections, summary_page
 from webapp.wizard.step import Step
 from webapp.wizard.visit import StepLocked, Visit
 
 bp = Blueprint("wizard", __name__, url_prefix="/onboarding")
-
-
-@dataclass
-class Page:
-    """What the template of a step gets; `extra` is what the step says `beside_form`."""
-
-    step: Step
-    form: StepForm
-    visit: Visit | None = None
-    extra: dict[str, Any] = field(default_factory=dict)
-    revision: str | None = None
-    notice: str | None = None
-    retry: bool = False
-    retry_action: str = "save"
-    saved_at: datetime | None = None
-    draft_at: datetime | None = None
-    is_blank: bool = False
-    """It shows no answer of anybody: what little is the caller's own goes through holes."""
-
-    @property
-    def journey(self) -> Journey[Step]:
-        """The steps of the application."""
-        return store.journey()
-
-    @property
-    def number(self) -> int:
-        """1 for the first step."""
-        return self.journey.number(self.step.slug)
-
-    @property
-    def count(self) -> int:
-        """How many steps there are."""
-        return len(self.journey)
-
-    @property
-    def completed(self) -> bool:
-        """The session is completed: this is a change to a finished thing."""
-        return self.visit is not None and self.visit.session.completed
-
-    @cached_property
-    def rail(self) -> list[dict[str, Any]]:
-        """Every step with its state; without a session they are merely listed."""
-        return [_rail_item(self.journey, step, self.step, self.visit) for step in self.journey]
-
-    @property
-    def dropped(self) -> set[str]:
-        """Secret fields in which something was typed that is not sent back."""
-        return self.form.secrets()
-
-    @property
-    def can_go_back(self) -> bool:
-        """Not from the first step, and a completed session has its summary to go back to."""
-        return self.number > 1 and not self.completed
-
-    @property
-    def can_go_later(self) -> bool:
-        """There is a draft to keep."""
-        return not self.completed
-
-    @property
-    def can_skip(self) -> bool:
-        """The step is optional."""
-        return self.step.optional
-
-    @cached_property
-    def kept_until(self) -> datetime | kept.Hole | None:
-        """When an unfinished session of somebody anonymous becomes old enough to be deleted."""
-        if self.visit is None or self.completed or self.visit.session.user_id:
-            return None
-        return self.visit.session.updated_at + timedelta(hours=settings().retention_hours)
-
-    @property
-    def is_new(self) -> bool:
-        """The step came into the journey after later ones were done."""
-        if self.visit is None or self.step.slug in self.visit.done:
-            return False
-        return any(self.journey.number(s) > self.number for s in self.visit.done if s in self.slugs)
-
-    @property
-    def slugs(self) -> set[str]:
-        """The steps' slugs."""
-        return {step.slug for step in self.journey}
-
-    @property
-    def can_discard(self) -> bool:
-        """The page shows a draft."""
-        return self.draft_at is not None
-
-    def as_kept(self) -> tuple[Hashable, "Page", dict[str, Any]]:
-        """A blank page as it is rendered once for everybody: what it depends on, the page with
-        holes in it, and what goes into these here."""
-        briefs = {f"brief {one['slug']}": one["brief"] for one in self.rail if one["brief"]}
-        values = {
-            **briefs,
-            "revision": self.revision,
-            "kept until": languages.written(self.kept_until) if self.kept_until else "",
-        }
-        page = replace(self, revision=kept.hole("revision"))
-        page.rail = [
-            one | {"brief": one["brief"] and kept.hole(f"brief {one['slug']}")} for one in self.rail
-        ]
-        if self.kept_until:
-            page.kept_until = kept.hole("kept until")
-        states = tuple((one["state"], one["url"], bool(one["brief"])) for one in self.rail)
-        key = (states, repr(self.extra), self.kept_until is None, bool(users.current()))
-        return (key, appearance.chosen()), page, values
 
 
 # -- the way in ------------------------------------------------------------------------------------
@@ -163,7 +55,7 @@ def welcome() -> ResponseReturnValue:
     steps = store.journey().steps
     if "_flashes" in session or request.args:
         return render_template("wizard/welcome.html", steps=steps)
-    return kept.page(appearance.chosen(), "wizard/welcome.html", {}, steps=steps)
+    return kept.page("wizard/welcome.html", {}, theme=appearance.chosen(), steps=steps)
 
 
 @bp.get("/start")
@@ -187,7 +79,7 @@ def show_step(slug: str) -> ResponseReturnValue:
     if visit is None:
         return to_the_start()
     visit.require(step)
-    return _render(_page(step, visit))
+    return render(_page(step, visit))
 
 
 @bp.post("/<slug>")
@@ -260,7 +152,7 @@ def _save(caller: Caller, step: Step, form: StepForm, base: int | None) -> Respo
         page = _page(step, visit, error.form, revision.MISSING if error.merged else base)
         if error.merged:
             page.notice = _("This page now also holds what you saved in another window.")
-        return _render(page), 422
+        return render(page), 422
     except store.StaleRevision:
         return _conflict(step, store.require(caller, step), form, base)
     except store.JourneyIncomplete as error:
@@ -269,7 +161,7 @@ def _save(caller: Caller, step: Step, form: StepForm, base: int | None) -> Respo
             {"slug": s.slug, "title": s.title, "messages": messages}
             for s, messages in error.args[0]
         ]
-        return _render(page), 422
+        return render(page), 422
     anonymous.renew(for_long=visit.session.completed)
     if visit.merged:
         labels = languages.listed(label_of(step, name) for name in sorted(visit.merged))
@@ -306,7 +198,7 @@ def _skip(caller: Caller, step: Step, form: StepForm, base: int | None) -> Respo
     except store.StepRequired:
         page = _page(step, store.require(caller, step), form, base)
         page.notice = _("This step is needed: it cannot be skipped.")
-        return _render(page), 422
+        return render(page), 422
     except store.StaleRevision:
         return _conflict(step, store.require(caller, step), form, base)
     return redirect(url_for(".summary"), 303) if visit.session.completed else on_to(visit)
@@ -322,7 +214,7 @@ def _ask(caller: Caller, step: Step, form: StepForm, base: int | None) -> Respon
         flash(said[1], said[0])
     anonymous.renew()
     if form.errors:
-        return _render(_page(step, store.require(caller, step), form, revision.MISSING)), 422
+        return render(_page(step, store.require(caller, step), form, revision.MISSING)), 422
     return redirect(url_for(".show_step", slug=step.slug), 303)
 
 
@@ -352,19 +244,7 @@ def summary() -> ResponseReturnValue:
     if not visit.session.completed:
         flash(_("The summary is ready once every step is finished. This one comes next."), "info")
         return on_to(visit)
-    reports: dict[str, Any] = {"persona": None, "analysis": None}
-    for step in visit.journey:
-        reports.update(step.report(visit))
-    return render_template(
-        "wizard/summary.html",
-        sections=_sections(visit),
-        capabilities=[one for step in visit.journey for one in step.capabilities(visit)],
-        declaration=visit.session.first_declaration,
-        completed_at=visit.session.completed_at,
-        after_url=settings().after_url or None,
-        new_steps=[step for step in visit.journey if step.slug not in visit.done],
-        **reports,
-    )
+    return summary_page(visit)
 
 
 @bp.get("/reset")
@@ -490,15 +370,15 @@ def give_back(status: int, notice: str, database: bool = True) -> ResponseReturn
         with suppress(HTTPException, adoption.ChoiceOpen, *errors.DATABASE_ERRORS):
             visit = visit_or_none(step)
     form = step.form(formdata=_chosen_values(step, visit))
-    page = Page(step, form, visit, notice=notice, retry=True)
+    page = Page(step, visit, form, notice=notice, retry=True)
     page.revision = request.form.get("revision")
     page.retry_action = request.form.get("action", "save")
     if _is_choosing() and visit is None:
         page.revision = None  # the stored side cannot be shown now: the next post asks again
     page.extra = dict(step.beside_form(visit or _Nobody()))
     if step.needs_all:
-        page.extra["sections"] = _sections(visit) if visit else []
-    return _render(page), status
+        page.extra["sections"] = answers(sections(visit)) if visit else ""
+    return render(page), status
 
 
 def keep_typed(caller: Caller, of_this_session: bool = True) -> Step | None:
@@ -618,86 +498,27 @@ def _begin_with_draft(step: Step, form: StepForm) -> ResponseReturnValue:
 def _page(step: Step, visit: Visit, form: StepForm | None = None, base: int | None = None) -> Page:
     """The page of a step: a refused form as it was typed, else the draft, else what is stored."""
     row = visit.progress.get(step.slug)
-    stored = step.stored(visit)
-    page = Page(step, form or step.form(formdata=None), visit)
+    page = Page(step, visit, form)
     page.saved_at = row.saved_at if row else None
     count = visit.revision(step.slug)
     if form is not None:
         count = count if base is revision.MISSING else base
+        page.extra = dict(step.beside_form(visit))
     else:
-        values = step.values(stored) if stored is not None else step.prefill(visit)
+        stored = step.stored(visit)
+        if stored is not None:
+            values, page.extra = step.values(stored), dict(step.beside_form(visit))
+        else:
+            values, page.extra = step.suggested(visit)
         if row and row.draft is not None:
             values = values | row.draft
             page.draft_at = row.draft_at
             count = count if row.draft_revision is None else row.draft_revision
-        page.form = step.form(formdata=None, data=values)
-        shown = page.saved_at or page.draft_at or stored is not None or any(values.values())
-        page.is_blank = not (shown or page.completed or page.is_new)
+        page.values = values
     page.revision = revision.write(visit.session.id, step.slug, count)
-    page.extra = dict(step.beside_form(visit))
     if step.needs_all:
-        page.extra["sections"] = _sections(visit, review=True)
+        page.extra["sections"] = answers(sections(visit, review=True))
     return page
-
-
-def _render(page: Page) -> str:
-    if page.is_blank and "_flashes" not in session and _is_plain(page.extra):
-        key, blank, values = page.as_kept()
-        return kept.page(key, page.step.template, values, page=blank)
-    return render_template(page.step.template, page=page)
-
-
-def _is_plain(value: Any) -> bool:
-    """Whether it is data through and through, that `repr` tells whole: no stored row."""
-    if isinstance(value, dict):
-        return all(map(_is_plain, value.values()))
-    if isinstance(value, list | tuple | set):
-        return all(map(_is_plain, value))
-    return value is None or isinstance(value, str | int | float)
-
-
-def _rail_item(
-    journey: Journey[Step], step: Step, shown: Step, visit: Visit | None
-) -> dict[str, Any]:
-    row = visit.progress.get(step.slug) if visit else None
-    reachable = visit is not None and visit.may_visit(step)
-    state = "open" if reachable or visit is None else "locked"
-    if row and row.done:
-        state = "done" if row.saved_at else "skipped"
-    if step is shown:
-        state = "current"
-    return {
-        "number": journey.number(step.slug),
-        "slug": step.slug,
-        "title": step.title,
-        "optional": step.optional,
-        "brief": visit.brief(step) if visit else None,
-        "state": state,
-        "url": url_for(".show_step", slug=step.slug) if reachable else None,
-    }
-
-
-def _sections(visit: Visit, review: bool = False) -> list[dict[str, Any]]:
-    """Every step's rows; on the review without the step that shows it."""
-    sections = []
-    for step in visit.journey:
-        if review and step.needs_all:
-            continue
-        row = visit.progress.get(step.slug)
-        state = "open"
-        if row and row.done:
-            state = "saved" if row.saved_at else "skipped"
-        sections.append(
-            {
-                "slug": step.slug,
-                "title": step.title,
-                "state": state,
-                "saved_at": row.saved_at if row else None,
-                "change_url": url_for(".show_step", slug=step.slug),
-                "rows": list(step.rows(visit)) if state == "saved" else [],
-            }
-        )
-    return sections
 
 
 # -- two versions of one answer --------------------------------------------------------------------
@@ -749,7 +570,7 @@ def _conflict(step: Step, visit: Visit, typed: StepForm, base: int | None) -> Re
     stored = step.stored(visit)
     values = step.values(stored) if stored is not None else {}
     kept = step.form(formdata=None, data=values) if values else step.form(MultiDict())
-    page = Page(step, typed, visit)
+    page = Page(step, visit, typed)
     page.revision = revision.write(visit.session.id, step.slug, visit.revision(step.slug))
     row = visit.progress.get(step.slug)
     page.saved_at = row.saved_at if row else None

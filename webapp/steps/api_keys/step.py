@@ -1,12 +1,13 @@
 """The step: which keys are stored, and what may be said of them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, delete, func, select
 
 from webapp.config import settings
+from webapp.kept import Few
 from webapp.languages import listed
 from webapp.prepared import Prepared
 from webapp.rows import Rows, as_read, upserting
@@ -27,6 +28,27 @@ from webapp.wizard.step import Capability, Row, Step, Visit, Words
 CHECK = "check-"
 """Buttons: this and the provider's name."""
 _KINDS = {"accepted": "success", "refused": "warning"}
+
+
+class ShownProvider(NamedTuple):
+    """A provider as the page shows it, with what is stored of it."""
+
+    name: str
+    label: str
+    kind: str
+    setup_url: str
+    start: str
+    can_check: bool
+    stored: bool = False
+    last_four: str | None = None
+    lost: bool = False
+
+
+NONE_STORED = Few(
+    ShownProvider(p.name, p.label, p.kind, p.setup_url, p.start, p.name in ENDPOINTS)
+    for p in PROVIDERS
+)
+"""The same for everybody."""
 
 
 class ApiKeysStep(Step):
@@ -138,24 +160,16 @@ class ApiKeysStep(Step):
     def beside_form(self, visit: Visit) -> Mapping[str, Any]:
         """What the page says of each provider, and whether it can be asked about a key."""
         stored = self._stored(visit)
-        lost = self._lost(visit)
-        return {
-            "can_check": settings().provider_checks,
-            "providers": [
-                {
-                    "name": p.name,
-                    "label": p.label,
-                    "kind": p.kind,
-                    "setup_url": p.setup_url,
-                    "start": p.start,
-                    "stored": p.name in stored,
-                    "last_four": stored[p.name].last_four if p.name in stored else None,
-                    "lost": p.name in lost,
-                    "can_check": p.name in ENDPOINTS,
-                }
-                for p in PROVIDERS
-            ],
-        }
+        providers: Sequence[ShownProvider] = NONE_STORED
+        if stored:
+            lost = self._lost(visit)
+            providers = [
+                one._replace(stored=True, last_four=row.last_four, lost=one.name in lost)
+                if (row := stored.get(one.name))
+                else one
+                for one in NONE_STORED
+            ]
+        return {"can_check": settings().provider_checks, "providers": providers}
 
     def rows(self, visit: Visit) -> Iterable[Row]:
         """Provider and mask, and which key has to be entered again."""

@@ -66,12 +66,13 @@ def clean(value: object, limit: int) -> str:
     """`value` as one line of at most `limit` characters; '' for what is no text."""
     if not isinstance(value, str):
         return ""
-    # What lies far beyond the limit need not be looked at.
-    kept = "".join(
-        " " if unicodedata.category(letter) in ("Cc", "Zl", "Zp") else letter
-        for letter in value[: limit * 4]
-        if unicodedata.category(letter) != "Cs"
-    )
+    kept = value[: limit * 4]  # what lies far beyond the limit need not be looked at
+    if not kept.isprintable():
+        kept = "".join(
+            " " if unicodedata.category(letter) in ("Cc", "Zl", "Zp") else letter
+            for letter in kept
+            if unicodedata.category(letter) != "Cs"
+        )
     line = " ".join(kept.split())
     if len(line) <= limit:
         return line

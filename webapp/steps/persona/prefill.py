@@ -44,13 +44,14 @@ def prefill(
     business: Mapping[str, Any] | None,
     translate: Translate = as_written,
     number: WriteNumber = as_counted,
+    writer: Evidence | None = None,
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Suggested values of the persona form, and for each a sentence on where it came from.
 
     Only what has a basis is suggested: a field that is not in the values has none. The values
-    keep the form's lengths.
+    keep the form's lengths. `writer`: what was read out of the two already.
     """
-    writer = read_evidence({}, analysis, business)
+    writer = writer or read_evidence({}, analysis, business)
     found = {
         "persona_name": _name(writer, analysis, business, translate),
         "tone": _tone(writer),
@@ -68,9 +69,10 @@ def basis_sentence(
     business: Mapping[str, Any] | None,
     translate: Translate = as_written,
     number: WriteNumber = as_counted,
+    writer: Evidence | None = None,
 ) -> str:
-    """What a persona built now would rest on, in a sentence or two."""
-    writer = read_evidence({}, analysis, business)
+    """What a persona built now would rest on, in a sentence or two; `writer` as for `prefill`."""
+    writer = writer or read_evidence({}, analysis, business)
     described = "description" if writer.source == "business_description" else "answers"
     values = {"site": writer.site, "words": writer.words, "pages": writer.pages}
     if writer.measured:

@@ -8,6 +8,7 @@ that are terms of ours (a tone, "your blog") are translated too.
 """
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from string import Formatter
 from typing import Any, NamedTuple
 
@@ -298,16 +299,40 @@ def sentence(code: str, **values: Any) -> Sentence:
 
     KeyError for a code that is not in the table, or a value that the sentence needs and lacks.
     """
-    named = [field for _, field, _, _ in Formatter().parse(SENTENCES[code]) if field]
-    return Sentence(code, {field: values[field] for field in named})
+    return Sentence(code, {field: values[field] for field in _fields_of(SENTENCES[code])})
+
+
+@lru_cache(maxsize=1000)
+def _fields_of(text: str) -> tuple[str, ...]:
+    """What a text of the table is filled with."""
+    return tuple(field for _, field, _, _ in Formatter().parse(text) if field)
 
 
 def words_of(
     what: Sentence, translate: Translate = as_written, number: WriteNumber = as_counted
 ) -> str:
     """The sentence in words. The values are put in once and not read again."""
+    text = translate(SENTENCES[what.code])
     values = {name: _in_words(name, value, translate) for name, value in what.values.items()}
-    return _Filler(number).vformat(translate(SENTENCES[what.code]), (), values)
+    parts = _parts_of(text)
+    if parts is None:
+        return _Filler(number).vformat(text, (), values)
+    fill = _Filler(number).format_field
+    return "".join(
+        [lead + fill(values[field], spec) if field else lead for lead, field, spec in parts]
+    )
+
+
+@lru_cache(maxsize=2000)
+def _parts_of(text: str) -> list[tuple[str, str | None, str]] | None:
+    """What `str.format` finds in a text: what stands before each field, its name, its format. None
+    for a text that asks for more of a value than this."""
+    parts = []
+    for lead, field, spec, conversion in Formatter().parse(text):
+        if conversion or "{" in (spec or "") or not (field is None or field.isidentifier()):
+            return None
+        parts.append((lead, field, spec or ""))
+    return parts
 
 
 def paragraph_of(
@@ -355,14 +380,14 @@ def say_again(
     A text whose codes this version of the table does not know stays as it was stored, in English.
     """
     codes = stored.get("codes")
-    codes = codes if isinstance(codes, Mapping) else {}
+    codes = codes if isinstance(codes, dict) else {}
     spoken: dict[str, Any] = {}
     for key, value in stored.items():
         if key == "codes":
             continue
         if key in codes:
             spoken[key] = _said_again(value, codes[key], translate, number)
-        elif isinstance(value, Mapping):
+        elif isinstance(value, dict):
             spoken[key] = say_again(value, translate, number)
         else:
             spoken[key] = value

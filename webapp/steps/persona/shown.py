@@ -21,6 +21,8 @@ def translate(text: str) -> str:
 
 def number(value: float, _spec: str) -> str:
     """A number as the reader's language writes it."""
+    if isinstance(value, int) and 0 <= value < 1000:  # written alike everywhere
+        return str(value)
     return str(format_decimal(value))
 
 
@@ -59,10 +61,14 @@ class ShownPersona:
 
 def shown_persona(answer: PersonaData, analysis: Mapping[str, Any] | None) -> ShownPersona:
     """`analysis`: the one that the persona rests on, for its sample sentences."""
-    spoken = with_edits(say_again(answer.results, translate, number), answer.edits)
-    measures = (analysis or {}).get("measures") or {}
-    english = with_edits(answer.results, answer.edits)["core_persona"]
-    fits, breaks = choose_examples(measures.get("sample_sentences"), english)
+    spoken = say_again(answer.results, translate, number)
+    if answer.edits:
+        spoken = with_edits(spoken, answer.edits)
+    fits: list[Example] = []
+    breaks: list[Example] = []
+    if samples := ((analysis or {}).get("measures") or {}).get("sample_sentences"):
+        english = with_edits(answer.results, answer.edits)["core_persona"]
+        fits, breaks = choose_examples(samples, english)
     return ShownPersona(
         core_persona=spoken["core_persona"],
         platform_personas=spoken["platform_personas"],
@@ -77,9 +83,12 @@ def shown_persona(answer: PersonaData, analysis: Mapping[str, Any] | None) -> Sh
 
 def tone_question(answer: PersonaData) -> ToneQuestion | None:
     """None when the tones agree, one is not known, or the user decided already."""
-    said = say_again(answer.core_persona, translate, number).get("tone_agreement") or {}
+    stored = answer.core_persona.get("tone_agreement")
+    if not isinstance(stored, Mapping) or stored.get("agrees") is not False:
+        return None
+    said = say_again(stored, translate, number)
     stated, measured = said.get("stated"), said.get("measured")
-    if said.get("agrees") is not False or measured == answer.tone_kept:
+    if measured == answer.tone_kept:
         return None
     return ToneQuestion(str(stated), str(measured), str(said.get("sentence") or ""))
 

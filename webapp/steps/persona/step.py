@@ -7,14 +7,16 @@ from typing import Any
 
 from flask_babel import format_decimal
 
-from webapp import apidoc
+from webapp import apidoc, kept
 from webapp.apidoc import Operation
+from webapp.kept import Few
 from webapp.steps.persona.build import basis_sentence, build_persona, prefill
-from webapp.steps.persona.evidence import read_evidence
+from webapp.steps.persona.evidence import Evidence, read_evidence
 from webapp.steps.persona.form import KEEP, PLATFORMS, TONES, PersonaForm
 from webapp.steps.persona.models import PersonaData
 from webapp.steps.persona.platforms import PLATFORMS as LIMITS
 from webapp.steps.persona.platforms import optimal_sentence_length
+from webapp.steps.persona.sheet import identity, sheet
 from webapp.steps.persona.shown import (
     number,
     shown_persona,
@@ -80,6 +82,14 @@ class PersonaStep(Step):
         values, _origins = prefill(*_material(visit), translate, number)
         return values
 
+    def suggested(self, visit: Visit) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Suggested values, and where they came from until the user saves."""
+        analysis, business = _material(visit)
+        writer = read_evidence({}, analysis, business)
+        values, origins = prefill(analysis, business, translate, number, writer)
+        beside = {"origins": origins, "texts": {}, "persona": None}
+        return values, beside | _beside(writer)
+
     def values(self, answer: PersonaData) -> dict[str, Any]:
         """The answers, and beside them the texts that the user worded otherwise."""
         answers = {name: getattr(answer, name) for name in ANSWERS}
@@ -127,26 +137,23 @@ class PersonaStep(Step):
     def beside_form(self, visit: Visit) -> Mapping[str, Any]:
         """Where suggested values came from (until the user saves), what it will rest on, and, once
         there is a persona, its texts to edit, a question on its tone, and sentences beside it."""
-        analysis, business = _material(visit)
         answer: PersonaData | None = visit.answer(self.slug)
-        basis = basis_sentence(analysis, business, translate, number)
-        card = _card(analysis, business)
         if answer is None:
-            _values, origins = prefill(analysis, business, translate, number)
-            return {"origins": origins, "basis": basis, "texts": {}, "persona": None, "card": card}
+            return self.suggested(visit)[1]
+        analysis, business = _material(visit)
+        persona = shown_persona(answer, analysis)
         return {
             "origins": {},
-            "basis": basis,
-            "card": card,
             "texts": texts_to_edit(answer),
-            "persona": shown_persona(answer, analysis),
-        }
+            "persona": persona,
+            "identity": identity(persona),
+        } | _beside(read_evidence({}, analysis, business))
 
     def report(self, visit: Visit) -> Mapping[str, Any]:
         """The persona, for the summary."""
         answer: PersonaData | None = visit.answer(self.slug)
         analysis, _business = _material(visit)
-        return {"persona": shown_persona(answer, analysis) if answer else None}
+        return {"persona": sheet(shown_persona(answer, analysis)) if answer else None}
 
     def facts(self, visit: Visit) -> Mapping[str, Any]:
         """The answers, and how complete the persona is."""
@@ -226,21 +233,27 @@ def _as_dict(visit: Visit) -> dict[str, Any] | None:
     return answer.as_dict() if answer else None
 
 
-def _card(
-    analysis: Mapping[str, Any] | None, business: Mapping[str, Any] | None
-) -> list[dict[str, Any]]:
-    """Each platform with its limit of characters (None: there is none) and the words a sentence
-    that suit it and this writer, for the card that follows the choice."""
-    mean = read_evidence({}, analysis, business).sentence_length
-    return [
-        {
-            "code": code,
-            "label": label,
-            "limit": LIMITS[code].character_limit,
-            "words": optimal_sentence_length(LIMITS[code], mean),
-        }
+def _beside(writer: Evidence) -> dict[str, Any]:
+    """What the page says in any case: what a persona rests on, and the card that follows the
+    choice of platforms."""
+    return {
+        "basis": basis_sentence(None, None, translate, number, writer),
+        "card": kept.macro("macros/persona_card.html", "card", _card(writer.sentence_length)),
+    }
+
+
+def _card(mean: float | None) -> Few:
+    """Each platform with its code and label, its limit of characters (None: there is none) and the
+    words a sentence that suit it and this writer."""
+    return Few(
+        (
+            code,
+            str(label),
+            LIMITS[code].character_limit,
+            optimal_sentence_length(LIMITS[code], mean),
+        )
         for code, label in PLATFORMS
-    ]
+    )
 
 
 def _said(form: StepForm, otherwise: Mapping[str, Any]) -> dict[str, Any]:

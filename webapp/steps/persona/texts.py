@@ -9,7 +9,6 @@ the page can say when that one is another by now. `with_edits` puts the own word
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -152,12 +151,17 @@ def outdated(persona: Mapping[str, Any], edits: Edits | None) -> set[str]:
     }
 
 
+def _copied(persona: Mapping[str, Any]) -> dict[str, Any]:
+    """Its dicts, all the way down; what is in them is replaced and never changed."""
+    return {key: _copied(v) if isinstance(v, dict) else v for key, v in persona.items()}
+
+
 def with_edits(persona: Mapping[str, Any], edits: Edits | None) -> dict[str, Any]:
     """A copy of the persona with the user's own words in their places.
 
     A platform that is not chosen gets none. Codes beside a text that was replaced go with it.
     """
-    edited = deepcopy(dict(persona))
+    edited = _copied(persona)
     for text in TEXTS.values():
         edit = (edits or {}).get(text.name)
         if edit is None or (text.platform and generated(persona, text) is None):

@@ -1,0 +1,401 @@
+"""The page of a step, and every step's answers as the review and the summary show them.
+
+Most pages differ in nothing but texts: what is answered, when it was saved, what a revision is
+called. These are rendered once for each language and shape, with holes for the texts (`kept`).
+"""
+
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from flask import render_template, request, session, url_for
+from flask_babel import LazyString
+from markupsafe import Markup
+from wtforms import BooleanField, PasswordField, StringField
+from wtforms.fields.choices import SelectFieldBase
+
+from webapp import appearance, kept, languages
+from webapp.config import settings
+from webapp.identity import users
+from webapp.wizard import store
+from webapp.wizard.forms import StepForm
+from webapp.wizard.journey import Journey
+from webapp.wizard.step import Row, Step, Words
+from webapp.wizard.visit import Visit
+
+_ANSWERS = "macros/summary_list.html"
+
+
+@dataclass
+class Page:
+    """What the template of a step gets; `extra` is what the step says `beside_form`."""
+
+    step: Step
+    visit: Visit | None
+    typed: StepForm | None = None
+    """A form that comes back; without one, the page shows `values`."""
+    values: Mapping[str, Any] = field(default_factory=dict)
+    extra: dict[str, Any] = field(default_factory=dict)
+    revision: str | None = None
+    notice: str | None = None
+    retry: bool = False
+    retry_action: str = "save"
+    saved_at: datetime | Markup | None = None
+    draft_at: datetime | None = None
+
+    @cached_property
+    def form(self) -> StepForm:
+        """The form, with what it shows in it."""
+        return self.typed or self.step.form(formdata=None, data=dict(self.values))
+
+    @property
+    def journey(self) -> Journey[Step]:
+        """The steps of the application."""
+        return store.journey()
+
+    @property
+    def number(self) -> int:
+        """1 for the first step."""
+        return self.journey.number(self.step.slug)
+
+    @property
+    def count(self) -> int:
+        """How many steps there are."""
+        return len(self.journey)
+
+    @cached_property
+    def completed(self) -> bool:
+        """The session is completed: this is a change to a finished thing."""
+        return self.visit is not None and self.visit.session.completed
+
+    @cached_property
+    def rail(self) -> Markup:
+        """Every step with its state; without a session they are merely listed."""
+        return _rail(self)
+
+    @property
+    def dropped(self) -> set[str]:
+        """Secret fields in which something was typed that is not sent back."""
+        return self.form.secrets()
+
+    @property
+    def can_go_back(self) -> bool:
+        """Not from the first step, and a completed session has its summary to go back to."""
+        return self.number > 1 and not self.completed
+
+    @property
+    def can_go_later(self) -> bool:
+        """There is a draft to keep."""
+        return not self.completed
+
+    @property
+    def can_skip(self) -> bool:
+        """The step is optional."""
+        return self.step.optional
+
+    @cached_property
+    def kept_until(self) -> datetime | Markup | None:
+        """When an unfinished session of somebody anonymous becomes old enough to be deleted."""
+        if self.visit is None or self.completed or self.visit.session.user_id:
+            return None
+        return self.visit.session.updated_at + timedelta(hours=settings().retention_hours)
+
+    @cached_property
+    def is_new(self) -> bool:
+        """The step came into the journey after later ones were done."""
+        if self.visit is None:
+            return False
+        done = self.visit.done
+        if self.step.slug in done:
+            return False
+        return any(s.slug in done for s in self.journey.steps[self.number :])
+
+    @property
+    def can_discard(self) -> bool:
+        """The page shows a draft."""
+        return self.draft_at is not None
+
+
+def render(page: Page) -> str:
+    """The page: from what is kept where it can be, else made anew."""
+    comes_back = page.typed is not None or page.notice is not None or page.draft_at is not None
+    if comes_back or page.visit is None or "_flashes" in session or not kept.is_on():
+        return render_template(page.step.template, page=page)
+    beside = _beside(page.extra)
+    if beside is None:
+        return render_template(page.step.template, page=page)
+    texts, ticks = _shown_in(page.step.form, page.values)
+    texts |= beside.texts
+    texts["revision"], texts["rail"] = page.revision, page.rail
+    texts["saved at"] = languages.written(page.saved_at) if page.saved_at else None
+    texts["kept until"] = languages.written(page.kept_until) if page.kept_until else None
+    key = (
+        *("step", page.step.slug, page.completed, page.is_new, bool(users.current())),
+        *(appearance.chosen(), beside.key, kept.there(texts)),
+    )
+    return kept.whole(key, texts | ticks, lambda: _with_holes(page, beside, texts))
+
+
+def _with_holes(page: Page, beside: "_Beside", texts: Mapping[str, Any]) -> str:
+    """The page as it is kept: nothing of the visit is within the template's reach."""
+    holes = kept.holes_for(texts)
+    given = {name: holes[f"value {name}"] for name in _fields(page.step.form).texts}
+    kept_page = replace(
+        page,
+        visit=_SOMEBODY,
+        values=given,
+        extra=beside.with_holes(page.extra, holes),
+        revision=holes["revision"],
+        saved_at=holes["saved at"],
+    )
+    kept_page.rail, kept_page.kept_until = holes["rail"], holes["kept until"]
+    kept_page.completed, kept_page.is_new = page.completed, page.is_new
+    return render_template(page.step.template, page=kept_page)
+
+
+_SOMEBODY: Any = object()
+"""There is a visit, and what it is does not matter."""
+
+
+# -- the form's values -----------------------------------------------------------------------------
+
+
+class _Fields(NamedTuple):
+    """How the fields of a form show their values; those that are never filled, such as secrets, are
+    not among them."""
+
+    texts: dict[str, tuple[Any, Sequence[Callable[[Any], Any]]]]
+    """Name -> default value, filters."""
+    choices: dict[str, tuple[Any, bool]]
+    """Name -> default value, and whether it is a yes-or-no question."""
+    ticks: dict[str, str]
+    """The hole of every choice, empty."""
+
+
+_known: dict[type[StepForm], _Fields] = {}
+
+
+def _fields(form: type[StepForm]) -> _Fields:
+    if form not in _known:
+        found = _Fields({}, {}, {})
+        for one in form(formdata=None):
+            if isinstance(one, BooleanField):
+                found.choices[one.name] = one.default, True
+                found.ticks[kept.tick(one.name, "y")] = ""
+            elif isinstance(one, SelectFieldBase):
+                found.choices[one.name] = one.default, False
+                found.ticks.update({kept.tick(one.name, option.data): "" for option in one})
+            elif isinstance(one, StringField) and not isinstance(one, PasswordField):
+                found.texts[one.name] = one.default, tuple(one.filters)
+        _known[form] = found
+    return _known[form]
+
+
+def _shown_in(
+    form: type[StepForm], values: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """What WTForms would show of these values: the texts, and which choices are ticked."""
+    fields = _fields(form)
+    texts: dict[str, Any] = {}
+    for name, (default, filters) in fields.texts.items():
+        value = values.get(name, default)
+        for to_shown in filters:
+            value = to_shown(value)
+        texts[f"value {name}"] = "" if value is None else str(value)
+    ticks = fields.ticks.copy()
+    for name, (default, is_yes_or_no) in fields.choices.items():
+        value = values.get(name, default)
+        if is_yes_or_no:
+            value = "y" if value else None
+        for one in value if isinstance(value, list | tuple) else (value,):
+            if (tick := kept.tick(name, one)) in ticks:
+                ticks[tick] = "checked"
+    return texts, ticks
+
+
+# -- what stands beside it -------------------------------------------------------------------------
+
+
+class _Beside(NamedTuple):
+    """What a step says beside its form, as what is kept depends on it, and its texts."""
+
+    key: Hashable
+    texts: dict[str, Any]
+
+    def with_holes(self, extra: Mapping[str, Any], holes: Mapping[str, Any]) -> dict[str, Any]:
+        """The same with holes in the places of the texts."""
+        return {
+            name: {one: holes[f"beside {name} {one}"] for one in value}
+            if isinstance(value, dict)
+            else holes.get(f"beside {name}", value)
+            for name, value in extra.items()
+        }
+
+
+def _beside(extra: Mapping[str, Any]) -> _Beside | None:
+    """None for what is neither a text, nor a mapping of texts, nor the same for everybody."""
+    key: list[Hashable] = []
+    texts: dict[str, Any] = {}
+    for name, value in extra.items():
+        if isinstance(value, kept.Few):
+            key.append((name, value))
+        elif not value or value is True:
+            key.append((name, repr(value)))
+        elif isinstance(value, str | LazyString):
+            texts[f"beside {name}"] = value
+        elif isinstance(value, dict) and all(
+            isinstance(v, str | LazyString) for v in value.values()
+        ):
+            texts |= {f"beside {name} {one}": text for one, text in value.items()}
+        else:
+            return None
+    return _Beside(tuple(key), texts)
+
+
+# -- the rail --------------------------------------------------------------------------------------
+
+
+def _rail(page: Page) -> Markup:
+    journey, visit = page.journey, page.visit
+    done = visit.done if visit else ()
+    states: list[tuple[str, str, bool]] = []
+    briefs: dict[str, Words | None] = {}
+    for step in journey:
+        row = visit.progress.get(step.slug) if visit else None
+        reachable = visit is not None and (page.completed or journey.may_visit(step.slug, done))
+        state = "open" if reachable or visit is None else "locked"
+        if row and row.done:
+            state = "done" if row.saved_at else "skipped"
+        states.append((step.slug, "current" if step is page.step else state, reachable))
+        briefs[step.slug] = (visit.brief(step) if visit else None) or None
+
+    def made(notes: Mapping[str, Any]) -> str:
+        items = [
+            {
+                "number": journey.number(slug),
+                "title": journey_step.title,
+                "optional": journey_step.optional,
+                "brief": notes[slug],
+                "state": state,
+                "url": url_for("wizard.show_step", slug=slug) if reachable else None,
+            }
+            for journey_step, (slug, state, reachable) in zip(journey, states, strict=True)
+        ]
+        return render_template("wizard/rail.html", rail=items, number=page.number, count=page.count)
+
+    if not kept.is_on():
+        return Markup(made(briefs))  # noqa: S704 - of a template
+    key = ("rail", tuple(states), kept.there(briefs))
+    return Markup(kept.whole(key, briefs, lambda: made(kept.holes_for(briefs))))  # noqa: S704
+
+
+# -- every step's answers --------------------------------------------------------------------------
+
+
+class Section(NamedTuple):
+    """One step on the review or the summary."""
+
+    step: Step
+    state: str
+    """saved, skipped or open."""
+    saved_at: datetime | None
+    rows: list[Row]
+
+    @property
+    def html(self) -> Markup:
+        """As it is shown."""
+        slug = self.step.slug
+        return kept.macro(
+            *(_ANSWERS, "summary_section", slug, self.state),
+            title=self.step.title,
+            saved_at=languages.written(self.saved_at) if self.saved_at else None,
+            rows=kept.joined(_row(slug, row) for row in self.rows),
+        )
+
+
+def sections(visit: Visit, review: bool = False) -> list[Section]:
+    """Every step's rows; on the review without the step that shows it."""
+    found = []
+    for step in visit.journey:
+        if review and step.needs_all:
+            continue
+        row = visit.progress.get(step.slug)
+        state = "open"
+        if row and row.done:
+            state = "saved" if row.saved_at else "skipped"
+        rows = list(step.rows(visit)) if state == "saved" else []
+        found.append(Section(step, state, row.saved_at if row else None, rows))
+    return found
+
+
+def answers(shown: Iterable[Section]) -> Markup:
+    """Sections, one after the other."""
+    return kept.joined(one.html for one in shown)
+
+
+def _row(slug: str, row: Row) -> Markup:
+    value, items = row.value, None
+    if isinstance(value, list):  # not a lazily translated text, which looks like a sequence too
+        items = kept.each(_ANSWERS, "item", map(_text, value))
+    shown = None if value is None or isinstance(value, list) else _text(value)
+    return kept.macro(
+        *(_ANSWERS, "row_of", slug), label=row.label, value=shown, items=items, note=row.note
+    )
+
+
+def _text(value: Any) -> Words:
+    """As a text, whatever was stored."""
+    return value if isinstance(value, str | LazyString) else str(value)
+
+
+_LINES = "macros/summary_parts.html"
+LONG_DECLARATION = 240
+"""Characters: a longer one is set smaller."""
+
+
+def summary_page(visit: Visit) -> str:
+    """Every answer and result of a completed session."""
+    shown = sections(visit)
+    reports: dict[str, Any] = {}
+    for step in visit.journey:
+        reports.update(step.report(visit))
+    analysis, declaration = reports.get("analysis"), visit.session.first_declaration
+    done, completed_at = visit.done, visit.session.completed_at
+    texts = {
+        "declaration": declaration,
+        "completed_at": languages.written(completed_at) if completed_at else None,
+        "new_steps": _lines("new_step", (s for s in visit.journey if s.slug not in done)),
+        "left_open": _lines("left_open", (one.step for one in shown if one.state != "saved")),
+        "capabilities": kept.joined(
+            kept.macro(_LINES, "capability", one.available, label=one.label, why=one.why)
+            for step in visit.journey
+            for one in step.capabilities(visit)
+        ),
+        "style": analysis and Markup(_style_of(analysis)),  # noqa: S704 - of a template
+        "persona": reports.get("persona"),
+        "comparisons": kept.joined(
+            kept.made("macros/comparison.html", "comparison", one)
+            for one in reports.get("comparisons") or ()
+        ),
+        "answers": answers(shown),
+    }
+    few = {
+        "theme": appearance.chosen(),
+        "long": len(declaration or "") > LONG_DECLARATION,
+        "waiting": bool(analysis and analysis.status in ("queued", "in_progress")),
+        "after_url": settings().after_url or None,
+    }
+    # The switch of the languages repeats what the address asks for.
+    if "_flashes" in session or request.args:
+        return render_template("wizard/summary.html", **few, **texts)
+    return kept.page("wizard/summary.html", texts, **few, is_user=bool(users.current()))
+
+
+def _style_of(analysis: Any) -> str:
+    return render_template("wizard/summary_style.html", analysis=analysis)
+
+
+def _lines(macro: str, steps: Iterable[Step]) -> Markup:
+    return kept.joined(kept.macro(_LINES, macro, step.slug, title=step.title) for step in steps)

@@ -4,6 +4,7 @@ without identity, with the ids of somebody else in its address, its header, its 
 Whoever adds a route adds a line to `ROUTES`.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -252,7 +253,11 @@ def ask(
 def leaks(answer: TestResponse, victim: Victim) -> list[str]:
     """What of the victim's is in an answer, its headers too."""
     text = f"{answer.get_data().decode(errors='replace')} {answer.headers}".lower()
-    return [mark for mark in victim.marks if mark in text]
+    plain = _RANDOM.sub("", text)  # a token of hundreds of letters may hold any four of them
+    return [mark for mark in victim.marks if mark in (text if len(mark) > 8 else plain)]
+
+
+_RANDOM = re.compile(r"[\w=.-]{60,}")
 
 
 def browsers(app: Flask, victim: Victim) -> dict[str, Caller]:

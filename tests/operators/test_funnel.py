@@ -428,7 +428,7 @@ def test_it_is_for_everybody(
             page.keyboard.press("Enter")
             page.get_by_role("alert").wait_for()
             if javascript:
-                assert page.evaluate("document.activeElement.id") == "error-summary"
+                page.wait_for_function("document.activeElement.id === 'error-summary'")
                 assert accessibility_faults(page) == []
             page.locator("#token").fill(TOKEN)
             page.keyboard.press("Enter")

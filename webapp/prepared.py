@@ -38,49 +38,47 @@ class Prepared:
         self._make = make
         self._ready: dict[str, _Ready] = {}
 
-    def run(self, *values: Mapping[str, Any]) -> list[Any]:
-        """Execute it in the transaction of this request, if there is one, once for each set of
-        values; the rows that it returns, as named tuples. Raises SQLAlchemy's DBAPIError."""
+    def run(self, values: Mapping[str, Any]) -> list[Any]:
+        """Execute it in the transaction of this request, if there is one; the rows that it returns,
+        as named tuples. Raises SQLAlchemy's DBAPIError."""
         connection = current_connection()
         dialect = connection.dialect
         ready = self._ready.get(dialect.name)
         if ready is None:
             ready = self._ready[dialect.name] = _prepare(self._make(), dialect)
-        sets = [_bound(ready, one) for one in values]
-        rows = _execute(connection, ready, sets)
+        rows = _execute(connection, ready, _bound(ready, values))
         if ready.convert:
             rows = [_converted(row, ready.convert) for row in rows]
         return [ready.row(row) for row in rows]
 
 
-def _execute(connection: Connection, ready: _Ready, sets: Sequence[Any]) -> Sequence[Sequence[Any]]:
+def _execute(connection: Connection, ready: _Ready, given: Any) -> Sequence[Sequence[Any]]:
     """As `exec_driver_sql` does it, without an object around each row; who listens to what is sent
     hears of it, and a lost connection is given up, all the same."""
     driver: Any = connection.connection.dbapi_connection
-    cursor = driver.cursor()
-    text, many = ready.text, len(sets) != 1
-    given = sets if many else sets[0]
-    for listen in connection.dispatch.before_cursor_execute:
-        listen(connection, cursor, text, given, None, many)
+    cursor = None
     try:
-        (cursor.executemany if many else cursor.execute)(text, given)
+        cursor = driver.cursor()
+        for listen in connection.dispatch.before_cursor_execute:
+            listen(connection, cursor, ready.text, given, None, False)
+        cursor.execute(ready.text, given)
         return cursor.fetchall() if ready.returns_rows else ()
     except connection.dialect.loaded_dbapi.Error as error:
         is_lost = connection.dialect.is_disconnect(error, driver, cursor)
         if is_lost:
             connection.invalidate(error)
         raise DBAPIError.instance(
-            text,
+            ready.text,
             given,
             error,
             connection.dialect.loaded_dbapi.Error,
             hide_parameters=True,
             connection_invalidated=is_lost,
             dialect=connection.dialect,
-            ismulti=many,
         ) from error
     finally:
-        cursor.close()
+        if cursor is not None:
+            cursor.close()
 
 
 def _converted(row: Sequence[Any], converts: Sequence[tuple[int, Callable[[Any], Any]]]) -> Any:

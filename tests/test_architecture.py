@@ -54,7 +54,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "meters": (),
     "trace": (),
     "watching": ("logs", "meters", "trace"),
-    "proxies": ("config",),
+    "proxies": ("config", "headers"),
     "extensions": ("config", "csrf", "postgres"),
     "postgres": (),
     "types": ("config", "vault", "extensions"),

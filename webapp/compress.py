@@ -5,14 +5,13 @@ response, and typed values come back to pages of ours alone.
 """
 
 import gzip
-from functools import lru_cache
 
 from flask import Flask, Response, request
 from isal import isal_zlib
 from werkzeug.datastructures import Accept
 from werkzeug.http import parse_accept_header
 
-from webapp.headers import kind, vary_by
+from webapp.headers import kept_if_short, kind, vary_by
 
 KINDS = frozenset(
     {
@@ -28,8 +27,6 @@ LEVEL = 2
 for the same."""
 _WITH_HEADER = 31
 """What zlib calls the window's size and gzip's header around it."""
-LONGEST_KEPT = 200
-"""Characters of an `Accept-Encoding` whose meaning is kept; browsers send some 25."""
 
 _static: dict[tuple[str, str], bytes] = {}
 """Compressed files by path and entity tag; as many as there are in `static/`."""
@@ -80,11 +77,7 @@ def _compress_file(response: Response) -> None:
     response.set_etag(tag, weak=True)  # the same file, other bytes
 
 
+@kept_if_short(256)
 def _takes_gzip(accepted: str) -> bool:
-    return (_means_gzip if len(accepted) <= LONGEST_KEPT else _means_gzip.__wrapped__)(accepted)
-
-
-@lru_cache(256)
-def _means_gzip(accepted: str) -> bool:
     found = parse_accept_header(accepted, Accept)
     return found["gzip"] > 0 and found["gzip"] >= found["identity"]

@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 from babel import Locale, dates, numbers
 from babel.support import NullTranslations
 from flask import Flask, Response, g, has_request_context, request
-from flask_babel import Domain, force_locale
+from flask_babel import force_locale
 from markupsafe import Markup, escape
 from werkzeug.datastructures import LanguageAccept
 from werkzeug.http import parse_accept_header
@@ -25,7 +25,7 @@ from wtforms import i18n
 from webapp import catalogues, texts
 from webapp.config import Settings
 from webapp.extensions import babel
-from webapp.headers import add_missing, vary_by
+from webapp.headers import add_missing, kept_if_short, vary_by
 from webapp.security import cookie_name
 from webapp.site.marked import N_, NN_
 from webapp.texts import gettext as _
@@ -34,9 +34,6 @@ DEFAULT = "en"
 COOKIE = "language"
 KEPT_SECONDS = 400 * 24 * 3600
 """How long a choice is kept: the most that browsers grant."""
-
-LONGEST_KEPT = 200
-"""Characters of an `Accept-Language` whose meaning is kept for the next request that says so."""
 
 _DATES = {"en": "en_GB"}
 """Where dates are written otherwise than the language's code alone would have them: the English of
@@ -102,11 +99,10 @@ def asked_for() -> str | None:
 def _accepted() -> str | None:
     """The first that the browser's user prefers. One that speaks Mexican Spanish, then English,
     reads Spanish: exact matches don't come first."""
-    said = request.environ.get("HTTP_ACCEPT_LANGUAGE", "")
-    return (_preferred if len(said) <= LONGEST_KEPT else _preferred.__wrapped__)(said)
+    return _preferred(request.environ.get("HTTP_ACCEPT_LANGUAGE", ""))
 
 
-@lru_cache(512)
+@kept_if_short(512)
 def _preferred(said: str) -> str | None:
     accepted = parse_accept_header(said, LanguageAccept)
     wanted = (find(language) for language, quality in accepted if quality > 0)
@@ -158,14 +154,6 @@ def listed(words: Iterable[object]) -> str:
     """Words of ours one after the other, as the language separates them."""
     # Translators: what stands between the items of a list.
     return str(_(", ")).join(map(str, words))
-
-
-class Catalogues(Domain):
-    """Flask-Babel's source of translations: our files, each compiled when it is first needed."""
-
-    def get_translations(self) -> NullTranslations:
-        """Those of the request's language; English needs none."""
-        return _of_request()
 
 
 _ENGLISH = NullTranslations()
@@ -276,7 +264,6 @@ def share(part: float) -> str:
 def init_app(app: Flask, settings: Settings) -> None:
     """Attach Flask-Babel, keep what is chosen, and tell every page and answer its language."""
     babel.init_app(app, locale_selector=lambda: known()[chosen()])
-    babel.domain_instance = Catalogues()
     # Flask-Babel's own look up the context and the locale anew for each text: half a millisecond
     # for a page.
     app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]
@@ -286,7 +273,7 @@ def init_app(app: Flask, settings: Settings) -> None:
         npgettext=lambda context, one, many, n: _of_request().npgettext(context, one, many, n),
         newstyle=True,
     )
-    app.jinja_env.filters.update(datetime=written, listed=listed, share=share)
+    app.jinja_env.filters.update(datetime=written, decimal=decimal, listed=listed, share=share)
 
     @app.context_processor
     def language() -> dict[str, Any]:

@@ -3,13 +3,13 @@ operator trusts has said is believed, whoever else sends such headers."""
 
 import ipaddress
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from flask import Flask
 
 from webapp.config import Network, Settings
+from webapp.headers import kept_if_short
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -19,9 +19,6 @@ _NEVER = (
     *("HTTP_X_FORWARDED_SCHEME", "HTTP_X_FORWARDED_SSL", "HTTP_X_REAL_IP"),
 )
 """What nothing here reads: taken away, so that nothing ever reads it by accident."""
-
-LONGEST_KEPT = 200
-"""Characters of addresses whose meaning is kept for the next request of the same client."""
 
 
 def init_app(app: Flask, settings: Settings) -> None:
@@ -41,16 +38,14 @@ class TrustedProxies:
     def __init__(self, app: WSGIApplication, networks: Iterable[Network]) -> None:
         self._app = app
         self._networks = tuple(networks)
-        self._kept = lru_cache(4096)(self._client)
+        self._client = kept_if_short(4096)(self._find_client)
 
     def __call__(self, environ: WSGIEnvironment, start: StartResponse) -> Any:
         """Serve the request."""
         told = {name: environ.pop(name, "") for name in _TOLD}
         for name in _NEVER:
             environ.pop(name, None)
-        peer, forwarded_for = environ.get("REMOTE_ADDR", ""), told["HTTP_X_FORWARDED_FOR"]
-        short = len(peer) + len(forwarded_for) <= LONGEST_KEPT
-        known = (self._kept if short else self._client)(peer, forwarded_for)
+        known = self._client(environ.get("REMOTE_ADDR", ""), told["HTTP_X_FORWARDED_FOR"])
         if known:
             environ["REMOTE_ADDR"], hops = known
             scheme = _said(told["HTTP_X_FORWARDED_PROTO"], hops).lower()
@@ -63,7 +58,7 @@ class TrustedProxies:
             environ.pop("HTTP_X_REQUEST_ID", None)
         return self._app(environ, start)
 
-    def _client(self, peer: str, forwarded_for: str) -> tuple[str, int] | None:
+    def _find_client(self, peer: str, forwarded_for: str) -> tuple[str, int] | None:
         """The client's address, and how many trusted proxies are in front of this server; None
         where the peer is none."""
         address = parse(peer)

@@ -100,11 +100,10 @@ def save(
         step.save(form, visit, moment)
         if action in step.actions:
             step.act(action, visit, moment)
+        visit.flush()
         if not whole and step.slug not in visit.saved:
-            visit.flush()
             return visit
         _refresh_followers(visit, step.slug, moment)
-        visit.flush()
         seal(visit, step, moment, caller, completes)
         after = step.snapshot(visit)
         history.record(visit.session.id, step.slug, visit.session.revision, moment, before, after)

@@ -25,7 +25,7 @@ from webapp.steps.persona.evidence import (
     tone_distance,
 )
 from webapp.steps.persona.platforms import chosen, platform_persona
-from webapp.steps.persona.prefill import basis_sentence, prefill, style_in_sentences
+from webapp.steps.persona.prefill import basis_of, basis_sentence, prefill, style_in_sentences
 from webapp.steps.persona.quality import quality_metrics
 from webapp.steps.persona.sentences import (
     Paragraph,
@@ -37,7 +37,7 @@ from webapp.steps.persona.sentences import (
 )
 from webapp.steps.persona.words import avoid_words
 
-__all__ = ["basis_sentence", "build_persona", "prefill"]
+__all__ = ["basis_of", "basis_sentence", "build_persona", "prefill"]
 
 # "Sentences longer than 25 words aren't accessible" (GOV.UK style guide, 2014); an average of 15
 # is what plain-language guides advise (Oxford Guide to Plain English: 15 to 20).

@@ -69,10 +69,13 @@ def basis_sentence(
     business: Mapping[str, Any] | None,
     translate: Translate = as_written,
     number: WriteNumber = as_counted,
-    writer: Evidence | None = None,
 ) -> str:
-    """What a persona built now would rest on, in a sentence or two; `writer` as for `prefill`."""
-    writer = writer or read_evidence({}, analysis, business)
+    """What a persona built now would rest on, in a sentence or two."""
+    return basis_of(read_evidence({}, analysis, business), translate, number)
+
+
+def basis_of(writer: Evidence, translate: Translate, number: WriteNumber) -> str:
+    """The same, of what was read out of the two already."""
     described = "description" if writer.source == "business_description" else "answers"
     values = {"site": writer.site, "words": writer.words, "pages": writer.pages}
     if writer.measured:

@@ -10,7 +10,7 @@ from flask_babel import format_decimal
 from webapp import apidoc, kept
 from webapp.apidoc import Operation
 from webapp.kept import Few
-from webapp.steps.persona.build import basis_sentence, build_persona, prefill
+from webapp.steps.persona.build import basis_of, build_persona, prefill
 from webapp.steps.persona.evidence import Evidence, read_evidence
 from webapp.steps.persona.form import KEEP, PLATFORMS, TONES, PersonaForm
 from webapp.steps.persona.models import PersonaData
@@ -237,7 +237,7 @@ def _beside(writer: Evidence) -> dict[str, Any]:
     """What the page says in any case: what a persona rests on, and the card that follows the
     choice of platforms."""
     return {
-        "basis": basis_sentence(None, None, translate, number, writer),
+        "basis": basis_of(writer, translate, number),
         "card": kept.macro("macros/persona_card.html", "card", _card(writer.sentence_length)),
     }
 

@@ -5,8 +5,10 @@ from typing import Any
 import psycopg
 import pytest
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
 from tests.conftest import MakeApp
+from webapp.errors import is_database_away
 from webapp.extensions import db
 from webapp.prepared import Prepared
 from webapp.wizard.models import OnboardingSession
@@ -40,6 +42,18 @@ def test_one_that_is_quiet_is_taken_as_it_is(
             db.session.connection()
         assert _number() == first
     assert sent == [], "no round trip to ask whether it is there"
+
+
+def test_a_driver_that_has_hung_up_is_a_database_that_is_away(
+    make_app: MakeApp, postgres_url: str
+) -> None:
+    reading = Prepared(lambda: select(OnboardingSession.id))
+    with make_app(postgres_url).app_context():
+        driver: Any = db.session.connection().connection.dbapi_connection
+        driver.close()
+        with pytest.raises(OperationalError) as refused:
+            reading.run({})
+        assert is_database_away(refused.value), "the page then keeps what was typed"
 
 
 def _number() -> int:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from sqlalchemy import delete, select, update
+from sqlalchemy.exc import OperationalError
 
 from tests.conftest import MakeApp
 from tests.support.databases import TOP, settings
@@ -119,6 +120,23 @@ def test_the_oldest_job_comes_first(errand: Errand) -> None:
     for subject in "abc":
         queue(subject)
     assert [claimed("w").subject for _ in range(3)] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("is_away", [True, False])
+def test_a_database_that_is_away_is_told_in_a_word_and_a_fault_of_ours_with_its_place(
+    errand: Errand, caplog: pytest.LogCaptureFixture, is_away: bool
+) -> None:
+    def interrupted(_given: Any) -> Any:
+        raise OperationalError("SELECT 1", {}, Exception("the server has gone"))
+
+    errand.do = interrupted if is_away else fail
+    queue("a")
+    jobs.perform(claimed("w"))
+    assert [(job.worker, job.attempts) for job in waiting()] == [(None, 1)], "it is tried again"
+    (told,) = [record for record in caplog.records if record.name == "webapp.jobs.queue"]
+    assert (told.levelname, bool(told.exc_info)) == (
+        ("WARNING", False) if is_away else ("ERROR", True)
+    )
 
 
 def test_nothing_due_is_nothing_to_claim(errand: Errand) -> None:

@@ -30,6 +30,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Mapped, aliased, mapped_column
 
 from webapp import logs, meters, trace
+from webapp.errors import is_database_away
 from webapp.extensions import Model, after_commit, db, insert_into, transaction
 from webapp.types import UTCDateTime, now
 
@@ -281,7 +282,10 @@ def _perform(job: Claim) -> str:
     except ClaimLost:
         return "lost"
     except Exception as error:
-        log.exception("job %s %s failed (attempt %d)", job.kind, job.id, job.attempts)
+        if is_database_away(error):  # which is told in a word, as the pages do
+            log.warning("job %s %s: database away: %s", job.kind, job.id, type(error).__name__)
+        else:
+            log.exception("job %s %s failed (attempt %d)", job.kind, job.id, job.attempts)
         return _put_back(job, task, error)
     if given is None:
         return "nothing"

@@ -17,6 +17,7 @@ from sqlalchemy.orm import DeclarativeBase
 
 from webapp.config import Settings
 from webapp.csrf import MaskedCSRF
+from webapp.raw import RawConnection
 
 NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -39,7 +40,7 @@ class OneConnection(Session):
 
     def get_bind(self, *_what: Any, **_more: Any) -> Connection:
         """That connection; there is one database."""
-        return _connection_of(self)
+        return _connection_of(self).connection
 
     def close(self) -> None:
         """Give the connection back as well."""
@@ -59,11 +60,9 @@ babel = Babel()
 
 _WAITING = "acts that wait for the commit"
 _CONNECTION = "the connection at work"
-_WRITES = {
-    "sqlite": {"isolation_level": "SERIALIZABLE", "writes": True},
-    "postgresql": {"isolation_level": "READ COMMITTED", "writes": True},
-}
-"""Kind of database -> the options of a connection that writes."""
+_BEGIN_SQLITE = "BEGIN IMMEDIATE"
+"""Two readers that both want to write would deadlock on the upgrade of their locks."""
+_BEGIN_POSTGRES = "BEGIN ISOLATION LEVEL READ COMMITTED"
 
 BUSY_SECONDS = 5
 """How long a write waits for another one before it gives up and the page says so."""
@@ -88,15 +87,22 @@ def engine_options(settings: Settings) -> dict[str, Any]:
         "hide_parameters": True,  # a failing statement is logged, what people typed is not
     }
     if settings.is_sqlite:
-        return common | {"connect_args": {"timeout": BUSY_SECONDS}}
+        return common | {
+            "connect_args": {"timeout": BUSY_SECONDS},
+            "execution_options": {"begin": _BEGIN_SQLITE},
+        }
+    from webapp.postgres import ANSWER_SECONDS, within  # the driver is loaded where it is used
+
     if not settings.prepared_statements:
         # PgBouncer hands the next transaction to another connection of the server: what was
         # prepared or set on this one is not there, and it refuses `options`.
         connect_args: dict[str, Any] = {"connect_timeout": 3, "prepare_threshold": None}
-        return common | {"connect_args": connect_args}
-    from webapp.postgres import ANSWER_SECONDS  # the driver is loaded where it is used
-
+        return common | {
+            "connect_args": connect_args,
+            "execution_options": {"begin": f"{_BEGIN_POSTGRES}; {within(BUSY_SECONDS)}"},
+        }
     return common | {
+        "execution_options": {"begin": _BEGIN_POSTGRES},
         "connect_args": {
             "connect_timeout": 3,
             "options": f"-c lock_timeout={BUSY_SECONDS}s "
@@ -117,14 +123,11 @@ def init_app(app: Flask, settings: Settings) -> None:
     with app.app_context():
         if settings.is_sqlite:
             event.listen(db.engine, "connect", _sqlite_connect)
-            event.listen(db.engine, "begin", _sqlite_begin)
         else:
-            from webapp.postgres import connect, still_there, wait_no_longer
+            from webapp.postgres import connect, still_there
 
             event.listen(db.engine, "do_connect", connect)
             event.listen(db.engine, "checkout", still_there)
-            if not settings.prepared_statements:
-                event.listen(db.engine, "begin", wait_no_longer(BUSY_SECONDS))
 
 
 def insert_into(table: Any) -> Any:
@@ -141,24 +144,24 @@ def transaction() -> Iterator[None]:
     What was read before is forgotten first: a decision to write rests on what is read inside.
     """
     session = db.session()
-    session.rollback()
-    session.expunge_all()
+    if session.in_transaction():
+        session.rollback()
+    if next(iter(session), None) is not None:
+        session.expunge_all()
     _give_back(session)
     waiting: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
-    connection = db.engine.connect()
+    connection = RawConnection(db.engine)
     session.info.update({_WAITING: waiting, _CONNECTION: connection})
     try:
-        connection.execution_options(**_WRITES[connection.dialect.name])
-        whole = connection.begin()
         try:
+            connection.begin()
             yield
             if session.in_transaction():  # something was read or added through the ORM
                 session.commit()
-            whole.commit()
+            connection.commit()
         except BaseException:
-            session.rollback()  # which ends `whole` where the ORM took part in it
-            if whole.is_active:
-                whole.rollback()
+            session.rollback()
+            connection.rollback()
             raise
     finally:
         session.info.pop(_WAITING)
@@ -167,15 +170,15 @@ def transaction() -> Iterator[None]:
         act(*args)
 
 
-def current_connection() -> Connection:
+def current_connection() -> RawConnection:
     """The connection that this request has at hand: of its transaction, else one in autocommit."""
     return _connection_of(db.session())
 
 
-def _connection_of(session: Session) -> Connection:
-    found: Connection | None = session.info.get(_CONNECTION)
-    if found is None or found.closed:
-        found = session.info[_CONNECTION] = db.engine.connect()
+def _connection_of(session: Session) -> RawConnection:
+    found: RawConnection | None = session.info.get(_CONNECTION)
+    if found is None or (found.is_lost and _WAITING not in session.info):
+        found = session.info[_CONNECTION] = RawConnection(db.engine)
     return found
 
 
@@ -197,9 +200,3 @@ def _sqlite_connect(connection: sqlite3.Connection, _record: object) -> None:
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
     cursor.close()
-
-
-def _sqlite_begin(connection: Connection) -> None:
-    # Two readers that both want to write would deadlock on the upgrade of their locks.
-    if connection.get_execution_options().get("writes"):
-        connection.exec_driver_sql("BEGIN IMMEDIATE")

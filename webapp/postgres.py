@@ -1,13 +1,11 @@
 """A connection to PostgreSQL that no request waits for too long."""
 
 import select
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 import psycopg
 from flask import has_request_context
-from sqlalchemy import Connection
 from sqlalchemy.exc import DisconnectionError
 
 ANSWER_SECONDS = 5.5
@@ -51,15 +49,10 @@ def still_there(driver: psycopg.Connection[Any], _record: Any, _proxy: Any) -> N
     raise DisconnectionError("the server has hung up")
 
 
-def wait_no_longer(lock_seconds: int) -> Callable[[Connection], None]:
-    """A listener for connections without parameters of their own: each write says how long it waits
-    for a lock. A read waits for none, and for its answer as long as `BoundedConnection` does."""
-
-    def begin(connection: Connection) -> None:
-        if connection.get_execution_options().get("writes"):
-            connection.exec_driver_sql(
-                f"SET LOCAL lock_timeout = '{lock_seconds}s'; "
-                f"SET LOCAL statement_timeout = {int(ANSWER_SECONDS * 1000)}"
-            )
-
-    return begin
+def within(lock_seconds: int) -> str:
+    """What a write says at its beginning on a connection without parameters of its own: how long it
+    waits for a lock. A read waits for none, and for its answer as long as `BoundedConnection`."""
+    return (
+        f"SET LOCAL lock_timeout = '{lock_seconds}s'; "
+        f"SET LOCAL statement_timeout = {int(ANSWER_SECONDS * 1000)}"
+    )

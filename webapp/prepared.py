@@ -8,8 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Dialect
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Dialect
 
 from webapp.extensions import current_connection
 
@@ -46,39 +45,10 @@ class Prepared:
         ready = self._ready.get(dialect.name)
         if ready is None:
             ready = self._ready[dialect.name] = _prepare(self._make(), dialect)
-        rows = _execute(connection, ready, _bound(ready, values))
+        rows = connection.execute(ready.text, _bound(ready, values), ready.returns_rows)
         if ready.convert:
             rows = [_converted(row, ready.convert) for row in rows]
         return [ready.row(row) for row in rows]
-
-
-def _execute(connection: Connection, ready: _Ready, given: Any) -> Sequence[Sequence[Any]]:
-    """As `exec_driver_sql` does it, without an object around each row; who listens to what is sent
-    hears of it, and a lost connection is given up, all the same."""
-    driver: Any = connection.connection.dbapi_connection
-    cursor = None
-    try:
-        cursor = driver.cursor()
-        for listen in connection.dispatch.before_cursor_execute:
-            listen(connection, cursor, ready.text, given, None, False)
-        cursor.execute(ready.text, given)
-        return cursor.fetchall() if ready.returns_rows else ()
-    except connection.dialect.loaded_dbapi.Error as error:
-        is_lost = connection.dialect.is_disconnect(error, driver, cursor)
-        if is_lost:
-            connection.invalidate(error)
-        raise DBAPIError.instance(
-            ready.text,
-            given,
-            error,
-            connection.dialect.loaded_dbapi.Error,
-            hide_parameters=True,
-            connection_invalidated=is_lost,
-            dialect=connection.dialect,
-        ) from error
-    finally:
-        if cursor is not None:
-            cursor.close()
 
 
 def _converted(row: Sequence[Any], converts: Sequence[tuple[int, Callable[[Any], Any]]]) -> Any:

@@ -2,42 +2,63 @@
 
 An object of a model is made from a row as it was read, and a new one is written by one statement.
 The ORM's own way, which compares and orders everything that was read, costs several times what the
-database does; it stays for objects that are changed after they were read (`attach`).
+database does; it stays for objects that were read and are changed (`attach`).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, insert, inspect, select
-from sqlalchemy.orm import make_transient_to_detached
 
 from webapp.extensions import Model, db, insert_into
 from webapp.prepared import Prepared
 from webapp.types import now
 
-M = TypeVar("M", bound=Any)
 
-
-def as_read(model: type[M], values: Mapping[str, Any], attach: bool = False) -> M:
-    """An object with these values of its attributes, as it stands in the database. `attach`: what
-    is changed in it is stored with the transaction; where that has the same row in hand already,
-    it is that object."""
-    found: M = inspect(model).class_manager.new_instance()
+def as_read(model: Any, values: Mapping[str, Any], attach: bool = False) -> Any:
+    """An object with these values of its attributes, as it stands in the database, detached from
+    the ORM's session. `attach`: what is changed in it is stored with the transaction; where that
+    has the same row in hand already, it is that object."""
+    found = inspect(model).class_manager.new_instance()
     vars(found).update(values)
+    inspect(found).key = _key(model)(values)
     if attach:
-        make_transient_to_detached(found)
         session = db.session()
-        known: M | None = session.identity_map.get(inspect(found).key)
+        known = session.identity_map.get(inspect(found).key)
         if known is not None:
             return known
         session.add(found)
     return found
 
 
+@cache
+def _key(model: Any) -> Callable[[Mapping[str, Any]], Any]:
+    """Makes the key by which the ORM knows a row, out of its values."""
+    mapper = inspect(model)
+    names = [mapper.get_property_by_column(column).key for column in mapper.primary_key]
+    return lambda values: mapper.identity_key_from_primary_key([values[n] for n in names])
+
+
 def is_new(row: Model) -> bool:
-    """It was made here, and is neither read nor written yet."""
+    """It was made here, not read."""
     return bool(inspect(row).transient)
+
+
+def changed(row: Model) -> Iterator[Model]:
+    """Of an object and those that were read with it (`Rows`): which are detached from the ORM's
+    session and differ from what was read."""
+    state = inspect(row)
+    if state.detached and state.modified:
+        yield row
+    for name in _joined(type(row)):
+        if (other := vars(row).get(name)) is not None:
+            yield from changed(other)
+
+
+@cache
+def _joined(model: Any) -> tuple[str, ...]:
+    return tuple(one.key for one in inspect(model).relationships if one.lazy == "joined")
 
 
 def insert_row(row: Model) -> None:

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import RootTransaction
 
 from tests.conftest import MakeApp
 from tests.support.databases import TOP
 from tests.wizard.samples import OPENAI_KEY, begin, by, filled, save, step, together
 from webapp import config, dotenv
 from webapp.extensions import transaction
+from webapp.raw import RawConnection
 from webapp.steps.api_keys import PROVIDERS
 from webapp.wizard import store
 
@@ -91,12 +91,12 @@ def test_nothing_is_written_before_the_commit_nor_without_one(
     with local.app_context():
         session_id = begin()
 
-        def fails(_transaction: object) -> None:
+        def fails(_connection: object) -> None:
             assert not env_file.exists()
             raise RuntimeError("the commit fails")
 
         with monkeypatch.context() as patched:
-            patched.setattr(RootTransaction, "commit", fails)
+            patched.setattr(RawConnection, "commit", fails)
             with pytest.raises(RuntimeError):
                 save(session_id, "api-keys")
         assert not env_file.exists()

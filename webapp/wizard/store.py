@@ -82,12 +82,13 @@ def save(
         raise AnswersInvalid(form)
     moment = now()
     with transaction():
-        visit = lock(caller, moment, with_followers(step))
+        visit = lock(caller, moment, with_followers(step), attach=False)
         visit.require(step)
         before = step.snapshot(visit) if step.slug in visit.saved else {}
         if _is_saved_already(visit, step, form):
             if action in step.actions:
                 step.act(action, visit, moment)
+                visit.flush()
             return visit
         if not _is_current(visit, step, base):
             form = _merged(visit, step, form, base, merges)
@@ -109,6 +110,7 @@ def save(
         history.record(visit.session.id, step.slug, visit.session.revision, moment, before, after)
         draft = draft_of(visit, step) if keeps_draft else {}
         mark(visit, step, saved_at=moment, saved_page=page or None, **draft)
+        visit.flush()
         after_commit(meters.saved, step.slug)
     return visit
 
@@ -191,7 +193,7 @@ def keep_draft(
     """
     moment = now()
     with transaction():
-        visit = lock(caller, moment, needed(step))
+        visit = lock(caller, moment, needed(step), attach=False)
         row = visit.progress.get(step.slug)
         if page and row and row.saved_page == page:
             return None

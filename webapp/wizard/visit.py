@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 from flask import current_app
 from sqlalchemy import bindparam, select, update
 
-from webapp.extensions import Model
+from webapp.extensions import Model, db
 from webapp.identity.caller import Caller
 from webapp.prepared import Prepared
-from webapp.rows import Rows, as_read, insert_row, is_new
+from webapp.rows import Rows, as_read, changed, insert_row, is_new
 from webapp.wizard.journey import Journey
 from webapp.wizard.models import OnboardingSession, StepProgress
 from webapp.wizard.owner import bound_to, kind_of, owned_by
@@ -89,11 +89,14 @@ class Visit:
             self._new.append(answer)
 
     def flush(self) -> None:
-        """Write the answers that are new, in a statement each. What was read in this transaction is
-        written by the ORM at its end, where it was changed."""
+        """Write the answers that are new, in a statement each. What was read and then changed, the
+        session too, is written by the ORM at the end of the transaction."""
         for answer in self._new:
             insert_row(answer)
         self._new.clear()
+        for row in (self.session, *self._answers.values()):
+            if isinstance(row, Model):
+                db.session.add_all(changed(row))
 
     def brief(self, step: Step) -> Words | None:
         """What was saved of a step, in one line; None where nothing was, or it was not loaded."""
@@ -181,12 +184,12 @@ def _states(rows: Sequence[Any]) -> list[StepState]:
     return [StepState._make(row[: len(_STATES)]) for row in rows if row[0] is not None]
 
 
-def _answers(session_id: str, steps: list[Step], to_change: bool = False) -> dict[str, Any]:
-    """The one-row answers of these steps, which are there; in one statement. `to_change`: the
+def _answers(session_id: str, steps: list[Step], attach: bool = False) -> dict[str, Any]:
+    """The one-row answers of these steps, which are there; in one statement. `attach`: the
     transaction stores what is changed in them."""
     if not steps:
         return {}
-    rows = _answering(tuple(steps)).run({"session_id": session_id}, attach=to_change)
+    rows = _answering(tuple(steps)).run({"session_id": session_id}, attach)
     return dict(zip([s.slug for s in steps], rows[0], strict=True)) if rows else {}
 
 
@@ -218,9 +221,9 @@ def _finding(kind: Caller) -> Prepared:
     return Prepared(lambda: select(OnboardingSession.id).where(owned_by(kind)))
 
 
-def lock(caller: Caller, moment: datetime, steps: list[Step]) -> Visit:
+def lock(caller: Caller, moment: datetime, steps: list[Step], attach: bool = True) -> Visit:
     """Touch and lock the caller's session, then read it with the answers of `steps`. Inside a
-    transaction.
+    transaction. What is changed in them is stored with it; not `attach`: by `flush` alone.
 
     Raises SessionGone.
     """
@@ -229,7 +232,8 @@ def lock(caller: Caller, moment: datetime, steps: list[Step]) -> Visit:
     rows = _touching(kind).run(values) or _touching(kind).run(values)
     if not rows:
         raise SessionGone
-    return load_locked(_as_object(rows[0]), steps)
+    session = as_read(OnboardingSession, rows[0]._asdict(), attach)
+    return load_locked(session, steps, attach)
 
 
 @lru_cache(maxsize=50)
@@ -244,18 +248,13 @@ def _touching(kind: Caller) -> Prepared:
     )
 
 
-def _as_object(row: Any) -> OnboardingSession:
-    """The row as an object of the transaction, so that what is changed in it will be stored."""
-    return as_read(OnboardingSession, row._asdict(), attach=True)
-
-
-def load_locked(session: OnboardingSession, steps: list[Step]) -> Visit:
+def load_locked(session: OnboardingSession, steps: list[Step], attach: bool = True) -> Visit:
     """The same behind the lock of a session that the transaction has read already."""
     joined = [s for s in steps if s.answer]
     rows = _reading_locked(tuple(joined)).run({"session_id": session.id})
     flags = rows[0][len(_STATES) :]
     kept = [s for s, owner in zip(joined, flags, strict=True) if owner is not None]
-    return _visit(session, _states(rows), _answers(session.id, kept, to_change=True), steps)
+    return _visit(session, _states(rows), _answers(session.id, kept, attach), steps)
 
 
 @lru_cache(maxsize=500)

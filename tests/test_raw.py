@@ -1,0 +1,121 @@
+"""A request's connection: statements past SQLAlchemy and those of the ORM are of one transaction."""
+
+import pytest
+from flask import Flask
+from sqlalchemy import bindparam, select, update
+from sqlalchemy.exc import DBAPIError, IntegrityError, PendingRollbackError
+
+from tests.wizard import samples
+from webapp.extensions import current_connection, db, transaction
+from webapp.prepared import Prepared
+from webapp.rows import as_read, changed
+from webapp.wizard.models import OnboardingSession
+
+_RENAME = Prepared(
+    lambda: (
+        update(OnboardingSession)
+        .where(OnboardingSession.id == bindparam("key"))
+        .values(language=bindparam("new"))
+    )
+)
+
+
+def _told(session_id: str) -> tuple[str | None, str | None]:
+    """What the database holds, asked on a connection of its own."""
+    columns = select(OnboardingSession.language, OnboardingSession.device)
+    with db.engine.connect() as other:
+        return tuple(other.execute(columns.where(OnboardingSession.id == session_id)).one())
+
+
+@pytest.fixture
+def session_id(any_app: Flask) -> str:
+    with any_app.app_context():
+        found: str = samples.begin()
+        with transaction():
+            row = db.session.get(OnboardingSession, found)
+            row.language, row.device = "en", "phone"
+        return found
+
+
+def test_both_ways_of_writing_meet_in_one_transaction(any_app: Flask, session_id: str) -> None:
+    with any_app.app_context():
+        with transaction():
+            _RENAME.run({"key": session_id, "new": "de"})
+            row = db.session.get(OnboardingSession, session_id)
+            assert row.language == "de"
+            row.device = "desktop"
+            assert _told(session_id) == ("en", "phone")
+        assert _told(session_id) == ("de", "desktop")
+
+
+def test_neither_is_there_after_an_error(any_app: Flask, session_id: str) -> None:
+    with any_app.app_context():
+        with pytest.raises(ZeroDivisionError), transaction():
+            db.session.get(OnboardingSession, session_id).device = "desktop"
+            db.session.flush()
+            _RENAME.run({"key": session_id, "new": "de"})
+            raise ZeroDivisionError
+        with pytest.raises(ZeroDivisionError), transaction():
+            _RENAME.run({"key": session_id, "new": "fr"})
+            raise ZeroDivisionError
+        assert _told(session_id) == ("en", "phone")
+
+
+def test_an_error_of_the_driver_is_one_of_sqlalchemy(any_app: Flask, session_id: str) -> None:
+    again = Prepared(
+        lambda: (
+            update(OnboardingSession)
+            .where(OnboardingSession.id == bindparam("key"))
+            .values(completed=True)
+        )
+    )
+    with any_app.app_context():
+        with pytest.raises(IntegrityError) as told, transaction():
+            again.run({"key": session_id})  # without its time
+        assert not told.value.connection_invalidated
+        assert "parameters hidden" in str(told.value)
+        with transaction():
+            _RENAME.run({"key": session_id, "new": "de"})
+        assert _told(session_id) == ("de", "phone")
+
+
+def test_a_transaction_does_not_go_on_on_another_connection(
+    any_app: Flask, session_id: str
+) -> None:
+    with any_app.app_context():
+        with pytest.raises(PendingRollbackError), transaction():
+            _RENAME.run({"key": session_id, "new": "de"})
+            current_connection()._pooled.invalidate()
+            _RENAME.run({"key": session_id, "new": "fr"})
+        assert _told(session_id) == ("en", "phone")
+        _RENAME.run({"key": session_id, "new": "de"})  # outside, the next one serves
+        assert _told(session_id) == ("de", "phone")
+
+
+def test_a_connection_that_cannot_be_had_is_an_error_of_the_database(
+    any_app: Flask, session_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses() -> None:
+        raise db.engine.dialect.loaded_dbapi.OperationalError("nobody there")
+
+    with any_app.app_context():
+        db.session.remove()
+        monkeypatch.setattr(db.engine, "raw_connection", refuses)
+        with pytest.raises(DBAPIError):
+            _RENAME.run({"key": session_id, "new": "de"})
+        with pytest.raises(DBAPIError), transaction():
+            pass
+
+
+def test_what_was_read_past_the_orm_tells_that_it_was_changed(
+    any_app: Flask, session_id: str
+) -> None:
+    with any_app.app_context():
+        values = {"id": session_id, "language": "en", "device": "phone"}
+        row = as_read(OnboardingSession, values)
+        assert not list(changed(row))
+        row.device = "desktop"
+        assert list(changed(row)) == [row]
+        with transaction():
+            db.session.add_all(changed(row))
+        assert _told(session_id) == ("en", "desktop")

@@ -1,0 +1,114 @@
+"""A connection to the database without SQLAlchemy's Connection around it.
+
+That costs several times what a statement does, and most requests never need it: it is made when
+somebody asks for it, as the ORM does.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Engine, RootTransaction
+from sqlalchemy.exc import DBAPIError, PendingRollbackError
+
+
+class RawConnection:
+    """The driver's connection, out of the engine's pool; in autocommit until `begin`.
+
+    Whatever the driver raises arrives as SQLAlchemy's DBAPIError, and a connection that is lost is
+    given up, as it would be with SQLAlchemy's own.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        """Take one out of the pool."""
+        self.dialect = engine.dialect
+        self._engine = engine
+        self._writes = False
+        self._connection: Connection | None = None
+        self._transaction: RootTransaction | None = None
+        self._pooled: Any = None
+        try:
+            self._pooled = engine.raw_connection()
+        except self.dialect.loaded_dbapi.Error as error:
+            raise self._wrapped(error) from error
+
+    @property
+    def is_lost(self) -> bool:
+        """Given back, or given up."""
+        return self._pooled.dbapi_connection is None
+
+    @property
+    def connection(self) -> Connection:
+        """SQLAlchemy's; it takes part in the transaction at hand."""
+        if self._connection is None:
+            self._connection = Connection(self._engine, self._pooled)
+            if self._writes:
+                self._transaction = self._connection.begin()
+        return self._connection
+
+    def execute(self, text: str, given: Any = (), returns_rows: bool = False) -> Sequence[Any]:
+        """Send a statement as the driver takes it; returns its rows as the driver gives them. Those
+        who listen to `before_cursor_execute` get this object in place of SQLAlchemy's."""
+        driver = self._pooled.dbapi_connection
+        if driver is None:
+            raise PendingRollbackError("the connection was lost in this transaction")
+        cursor = None
+        try:
+            cursor = driver.cursor()
+            for listen in self._engine.dispatch.before_cursor_execute:
+                listen(self, cursor, text, given, None, False)
+            cursor.execute(text, given)
+            return cursor.fetchall() if returns_rows else ()
+        except self.dialect.loaded_dbapi.Error as error:
+            raise self._wrapped(error, text, given) from error
+        finally:
+            if cursor is not None:
+                cursor.close()
+
+    def begin(self) -> None:
+        """Begin to write, as the engine's option `begin` says it to the database."""
+        self.execute(self._engine.get_execution_options()["begin"])
+        self._writes = True
+        if self._engine.dispatch.commit or self._engine.dispatch.rollback:
+            self.connection  # noqa: B018 - it tells those who listen
+
+    def commit(self) -> None:
+        """Make what was written last."""
+        if self._transaction is not None:
+            self._transaction.commit()
+            return
+        try:
+            self.dialect.do_commit(self._pooled)
+        except self.dialect.loaded_dbapi.Error as error:
+            raise self._wrapped(error) from error
+
+    def rollback(self) -> None:
+        """Undo what was written. Where the database cannot be told any more, it does that itself
+        when the connection ends: it is given up, and nothing is raised."""
+        try:
+            if self._transaction is not None:
+                if self._transaction.is_active:
+                    self._transaction.rollback()
+            elif not self.is_lost:
+                self.dialect.do_rollback(self._pooled)
+        except (self.dialect.loaded_dbapi.Error, DBAPIError) as error:
+            self._pooled.invalidate(error)
+
+    def close(self) -> None:
+        """Give it back to the pool."""
+        (self._connection or self._pooled).close()
+
+    def _wrapped(self, error: Any, text: str | None = None, given: Any = None) -> Any:
+        driver = self._pooled.dbapi_connection if self._pooled else None
+        is_lost = self.dialect.is_disconnect(error, driver, None)
+        if is_lost and self._pooled:
+            (self._connection or self._pooled).invalidate(error)
+        wrapped: Any = DBAPIError.instance(
+            text,
+            given,
+            error,
+            self.dialect.loaded_dbapi.Error,
+            hide_parameters=True,
+            connection_invalidated=is_lost,
+            dialect=self.dialect,
+        )
+        return wrapped

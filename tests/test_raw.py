@@ -1,4 +1,6 @@
-"""A request's connection: statements past SQLAlchemy and those of the ORM are of one transaction."""
+"""Statements past SQLAlchemy and those of the ORM are of one transaction."""
+
+from contextlib import suppress
 
 import pytest
 from flask import Flask
@@ -50,14 +52,13 @@ def test_both_ways_of_writing_meet_in_one_transaction(any_app: Flask, session_id
 
 def test_neither_is_there_after_an_error(any_app: Flask, session_id: str) -> None:
     with any_app.app_context():
-        with pytest.raises(ZeroDivisionError), transaction():
-            db.session.get(OnboardingSession, session_id).device = "desktop"
-            db.session.flush()
-            _RENAME.run({"key": session_id, "new": "de"})
-            raise ZeroDivisionError
-        with pytest.raises(ZeroDivisionError), transaction():
-            _RENAME.run({"key": session_id, "new": "fr"})
-            raise ZeroDivisionError
+        for through_the_orm in (True, False):
+            with suppress(ZeroDivisionError), transaction():
+                if through_the_orm:
+                    db.session.get(OnboardingSession, session_id).device = "desktop"
+                    db.session.flush()
+                _RENAME.run({"key": session_id, "new": "de"})
+                raise ZeroDivisionError
         assert _told(session_id) == ("en", "phone")
 
 
@@ -83,10 +84,12 @@ def test_a_transaction_does_not_go_on_on_another_connection(
     any_app: Flask, session_id: str
 ) -> None:
     with any_app.app_context():
-        with pytest.raises(PendingRollbackError), transaction():
+        with suppress(ZeroDivisionError), transaction():
             _RENAME.run({"key": session_id, "new": "de"})
             current_connection()._pooled.invalidate()
-            _RENAME.run({"key": session_id, "new": "fr"})
+            with pytest.raises(PendingRollbackError):
+                _RENAME.run({"key": session_id, "new": "fr"})
+            raise ZeroDivisionError
         assert _told(session_id) == ("en", "phone")
         _RENAME.run({"key": session_id, "new": "de"})  # outside, the next one serves
         assert _told(session_id) == ("de", "phone")

@@ -93,7 +93,7 @@ class IntegrationsStep(Step):
 
     def columns(self, form: StepForm) -> dict[str, Any]:
         """An empty text is no address in the table."""
-        return form.data | {"notify_email": form.data["notify_email"] or None}
+        return form.data | {"notify_email": form["notify_email"].data or None}
 
     def prefill(self, visit: Visit) -> dict[str, Any]:
         """Tick what the analysis found on the user's own site."""

@@ -212,7 +212,7 @@ class ResearchStep(Step):
 
     def columns(self, form: StepForm) -> dict[str, Any]:
         """The text in the form is a list in the table."""
-        return form.data | {"competitors": form.data["competitors"].splitlines()}
+        return form.data | {"competitors": form["competitors"].data.splitlines()}
 
     def save(self, form: StepForm, visit: Visit, now: datetime) -> None:
         """The answers, and a job for each competitor that was not read yet (or failed)."""

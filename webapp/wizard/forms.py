@@ -4,7 +4,6 @@ import re
 from typing import Any, ClassVar
 
 from flask_babel import format_decimal
-from flask_wtf import FlaskForm
 from wtforms import Field, PasswordField, RadioField, SelectMultipleField, StringField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import StopValidation, ValidationError
@@ -13,6 +12,7 @@ from wtforms.widgets import CheckboxInput, ListWidget
 from webapp.languages import FormTranslations
 from webapp.texts import gettext as _
 from webapp.texts import ngettext
+from webapp.wizard.binding import BoundForm
 
 MAX_LINE = 1000
 TRANSLATIONS = FormTranslations()
@@ -20,32 +20,16 @@ _UNSTORABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 """Control characters (line ends and tabs aside), and halves of characters."""
 
 
-class StepForm(FlaskForm):
+class StepForm(BoundForm):
     """A step's form. CSRF is checked once for the request, before any form is made."""
 
     class Meta:
         """WTForms' own settings."""
 
-        csrf = False
-
         def get_translations(self, form: Any) -> FormTranslations:
             """WTForms' own sentences in the language of the request."""
             return TRANSLATIONS
 
-        def bind_field(self, form: Any, unbound_field: Any, options: dict[str, Any]) -> Field:
-            """A copy of the field as it was made for the first form of its kind: only these three
-            differ from form to form, and making it anew takes ten times as long."""
-            made = vars(unbound_field).get("made")
-            if made is None or made.name != options["prefix"] + options["name"]:
-                made = unbound_field.bind(form=form, **options)
-                made._form = made.meta = None  # it keeps no form alive
-                unbound_field.made = made
-            field: Field = object.__new__(type(made))
-            vars(field).update(vars(made))
-            field._form, field.meta, field._translations = form, self, options["translations"]
-            return field
-
-    form_errors: list[str]
     _names: ClassVar[list[str]]
 
     @classmethod
@@ -116,6 +100,7 @@ class Text:
         self.low, self.high, self.required = low, high, required
         # No maxlength: a browser would cut a pasted text without a word.
         self.field_flags = {"required": True} if required else {}
+        self.ends_empty = not required
 
     def __call__(self, form: StepForm, field: Field) -> None:
         """Raise the first thing that is wrong."""

@@ -20,20 +20,25 @@ class ProviderKey(PasswordField):
         super().__init__(
             provider.label,
             filters=[strip, mend],
-            validators=[_shape(provider)],
+            validators=[_Shape(provider)],
             render_kw={"autocomplete": "off", "spellcheck": "false"},
             **kwargs,
         )
 
 
-def _shape(provider: Provider) -> Any:
-    def check(_form: StepForm, field: Field) -> None:
+class _Shape:
+    """Checks a key that was typed by its provider's own rule."""
+
+    ends_empty = True
+
+    def __init__(self, provider: Provider) -> None:
+        self.provider = provider
+
+    def __call__(self, _form: StepForm, field: Field) -> None:
         if not field.data:
             raise StopValidation()
-        if fault := provider.fault(field.data):
+        if fault := self.provider.fault(field.data):
             raise ValidationError(fault)
-
-    return check
 
 
 class ApiKeysForm(StepForm):

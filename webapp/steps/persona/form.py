@@ -1,9 +1,9 @@
 """The form of the persona step: a few answers, and the generated texts to reword."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from wtforms import StringField, TextAreaField
-from wtforms.utils import unset_value
 
 from webapp.steps.persona.texts import TEXTS, digest
 from webapp.texts import lazy_gettext as _l
@@ -39,9 +39,8 @@ class OwnText(TextAreaField):
     data: Any
     raw_data: Any
 
-    def process(self, formdata: Any, data: Any = unset_value, extra_filters: Any = None) -> None:
-        """Read the field, and empty it where the generated text is wanted."""
-        super().process(formdata, data, extra_filters)
+    def make_way(self, formdata: Any) -> None:
+        """Empty the field where the generated text is wanted."""
         if self.raw_data and (
             formdata.getlist(f"{self.name}-again")
             or digest(self.data) in formdata.getlist(f"{self.name}-made")
@@ -104,9 +103,12 @@ class PersonaForm(StepForm):
     )
     """`keep`, or a tone to take in place of the one above: the form then says that one alone."""
 
-    def process(self, *args: Any, **kwargs: Any) -> None:
+    def process(self, formdata: Any = None, data: Mapping[str, Any] | None = None) -> None:
         """Read the fields; a tone that was taken from the pages is the tone."""
-        super().process(*args, **kwargs)
+        super().process(formdata, data)
+        if formdata:
+            for name in TEXTS:
+                self[name].make_way(formdata)
         if self.tone_choice.data in dict(TONES):
             self.tone.data = self.tone_choice.data
         if self.tone_choice.data != KEEP:

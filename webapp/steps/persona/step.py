@@ -97,7 +97,7 @@ class PersonaStep(Step):
 
     def columns(self, form: StepForm) -> dict[str, Any]:
         """The answers alone; `save` sees to the rest."""
-        return {name: form.data[name] for name in ANSWERS}
+        return {name: form[name].data for name in ANSWERS}
 
     def save(self, form: StepForm, visit: Visit, now: datetime) -> None:
         """Answers, own words, and the persona. What is generated never touches the own words."""
@@ -116,12 +116,13 @@ class PersonaStep(Step):
         if answer is None:
             return False
         measured = answer.core_persona["tone_agreement"]["measured"]
-        kept = form.data["tone_choice"] is None or answer.tone_kept == measured
-        return kept and _said(form, self.values(answer)) == self.values(answer)
+        kept = form["tone_choice"].data is None or answer.tone_kept == measured
+        stored = self.values(answer)
+        return kept and _said(form, stored) == stored
 
     def merge(self, base: Mapping[str, Any], visit: Visit, form: StepForm) -> Merge:
         """Own texts that were not in the post are not changed by it."""
-        typed = _said(form, base) | {"tone_choice": form.data["tone_choice"]}
+        typed = _said(form, base) | {"tone_choice": form["tone_choice"].data}
         return three_way(base, self.values(self.stored(visit)), typed)
 
     def refresh(self, visit: Visit, now: datetime) -> None:
@@ -261,5 +262,5 @@ def _said(form: StepForm, otherwise: Mapping[str, Any]) -> dict[str, Any]:
     `otherwise`."""
     assert isinstance(form, PersonaForm)  # noqa: S101 - for the type checker
     own = form.own_texts()
-    said = {name: form.data[name] for name in ANSWERS} | {"tone_choice": None}
+    said = {name: form[name].data for name in ANSWERS} | {"tone_choice": None}
     return said | {name: own.get(name, otherwise.get(name, "")) for name in TEXTS}

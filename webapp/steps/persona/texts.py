@@ -10,6 +10,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 from flask_babel import LazyString
@@ -35,7 +36,7 @@ class Text:
     limit: int  # characters, as typed
     platform: str | None = None
 
-    @property
+    @cached_property
     def name(self) -> str:
         """The path as one word, under which an edit is stored."""
         return ".".join(self.path)
@@ -134,10 +135,9 @@ def changed_edits(
 
 def own_words(edits: Edits | None) -> dict[str, str]:
     """Form field -> the user's own words, '' where the generated text is used."""
-    return {
-        field: str((edits or {}).get(text.name, {}).get("text", ""))
-        for field, text in TEXTS.items()
-    }
+    if not edits:
+        return dict.fromkeys(TEXTS, "")
+    return {field: str(edits.get(text.name, {}).get("text", "")) for field, text in TEXTS.items()}
 
 
 def outdated(persona: Mapping[str, Any], edits: Edits | None) -> set[str]:

@@ -1,5 +1,8 @@
 """The form of the website step."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from wtforms import BooleanField, StringField, TextAreaField, URLField
 from wtforms.validators import ValidationError
 
@@ -101,7 +104,7 @@ class WebsiteForm(StepForm):
                 )
             )
 
-    def validate(self, extra_validators: object = None) -> bool:
+    def validate(self, extra_validators: Mapping[str, Any] | None = None) -> bool:
         """The fields, then what one asks of the other."""
         good = super().validate(extra_validators)
         if self.has_website.data == "no" and not self.business_description.data:

@@ -55,8 +55,8 @@ class WebsiteStep(Step):
     def columns(self, form: StepForm) -> dict[str, Any]:
         """The other way round."""
         return form.data | {
-            "has_website": form.data["has_website"] == "yes",
-            "website_url": form.data["website_url"] or None,
+            "has_website": form["has_website"].data == "yes",
+            "website_url": form["website_url"].data or None,
         }
 
     def save(self, form: StepForm, visit: Visit, now: datetime) -> None:

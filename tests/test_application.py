@@ -4,11 +4,13 @@ from typing import Any
 
 import pytest
 from flask import Flask, Request
+from hypothesis import given
+from hypothesis import strategies as st
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 from werkzeug.test import EnvironBuilder
 
-from webapp.application import Answer, Application
+from webapp.application import Answer, Application, Asked
 
 
 @pytest.fixture
@@ -96,3 +98,44 @@ def test_what_is_to_be_done_once_an_answer_is_sent_is_done() -> None:
     assert b"".join(body) == b"text"
     body.close()  # type: ignore[attr-defined]
     assert done == ["closed"]
+
+
+def test_what_an_address_says_is_each_request_s_own(small: Application) -> None:
+    environ = EnvironBuilder("/a/x", base_url="http://one.example").get_environ()
+    for _ in range(2):
+        adapter = small.create_url_adapter(Request(dict(environ)))
+        assert adapter
+        rule, values = adapter.match(return_rule=True)
+        assert (rule.rule, values) == ("/a/<slug>", {"slug": "x"})
+        dict.clear(values)  # type: ignore[arg-type]
+
+
+FORMS = st.text(st.sampled_from("ab&=+%2C0f;é\0 "), max_size=30)
+
+
+@given(FORMS)
+def test_a_form_and_cookies_are_read_as_flask_reads_them(text: str) -> None:
+    read = []
+    for kind in (Asked, Request):
+        environ = EnvironBuilder(method="POST", data=text.encode()).get_environ()
+        environ |= {
+            "CONTENT_TYPE": "application/x-WWW-form-urlencoded; charset=utf-8",
+            "HTTP_COOKIE": text.encode().decode("latin1"),
+        }
+        asked = kind(environ)
+        asked.get_data()
+        assert asked.mimetype_params == {"charset": "utf-8"}
+        assert asked.files == {}
+        assert asked.stream.read() == b""
+        read.append(([*asked.form.items(True)], [*asked.cookies.items(True)], asked.get_data()))
+    assert read[0] == read[1]
+
+
+@given(FORMS)
+def test_a_form_is_read_alike_where_its_body_was_not_looked_at_before(text: str) -> None:
+    read = []
+    for kind in (Asked, Request):
+        environ = EnvironBuilder(method="POST", data=text.encode()).get_environ()
+        environ["CONTENT_TYPE"] = "application/x-www-form-urlencoded"
+        read.append([*kind(environ).form.items(True)])
+    assert read[0] == read[1]

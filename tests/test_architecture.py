@@ -42,7 +42,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "devices": (),
     "dotenv": (),
     "vault": ("config",),
-    "application": (),
+    "application": ("headers",),
     "headers": (),
     "signing": (),
     "security": ("config", "headers"),

@@ -5,7 +5,14 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.sessions import SecureCookieSessionInterface
-from itsdangerous import BadSignature, SignatureExpired, URLSafeTimedSerializer
+from itsdangerous import (
+    BadData,
+    BadSignature,
+    SignatureExpired,
+    Signer,
+    TimestampSigner,
+    URLSafeTimedSerializer,
+)
 
 from webapp.identity.anonymous import CookieInterface
 from webapp.signing import signed
@@ -68,3 +75,42 @@ def test_a_signature_is_good_for_its_secret_its_purpose_and_its_time_alone() -> 
             ours.loads(forged)
     with pytest.raises(SignatureExpired):
         ours.loads(text, max_age=-1)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        b"%s", b"%s.", b".%s.aQ", b"not base64!.aQ", b"bm8gSlNPTg.aQ", b"%s.notbase64!",
+        b"%s.AAAAAAAAAAAAAAAA", b"gICA.aQ",
+    ],
+)  # fmt: skip
+def test_what_is_signed_and_makes_no_sense_gets_what_the_library_makes_of_it(
+    written: bytes,
+) -> None:
+    theirs = URLSafeTimedSerializer("secret", salt="wtf-csrf-token")
+    ours = signed("secret", "wtf-csrf-token")
+    value = written.replace(b"%s", b"ImFiYyI")  # "abc" as JSON
+    for text in (Signer.sign(theirs.make_signer(), value).decode(), value.decode()):
+        for age in (None, 60):
+            assert outcome(ours, text, age) == outcome(theirs, text, age)
+
+
+def outcome(reader: URLSafeTimedSerializer, text: str, age: int | None) -> object:
+    """What a reader makes of a text, or says of it."""
+    try:
+        return reader.loads(text, max_age=age)
+    except BadData as error:
+        return type(error), str(error)
+
+
+def test_a_time_to_come_is_refused_where_an_age_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ours = signed("secret", "wtf-csrf-token")
+    with monkeypatch.context() as later:
+        later.setattr(TimestampSigner, "get_timestamp", lambda _: 2**33)
+        text = ours.dumps("value")
+        assert ours.loads(text, max_age=0) == "value"
+    with pytest.raises(SignatureExpired):
+        ours.loads(text, max_age=60)
+    assert ours.loads(text) == "value"

@@ -6,20 +6,29 @@ Flask's own way.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
+from io import BytesIO
 from itertools import chain
 from typing import Any
+from urllib.parse import unquote
 from wsgiref.types import WSGIEnvironment
 
 from flask import Flask, Request, Response
 from flask.globals import request_ctx
 from flask.typing import ResponseReturnValue
-from werkzeug.datastructures import ImmutableMultiDict
-from werkzeug.routing import Map, MapAdapter
+from werkzeug.datastructures import Headers, ImmutableMultiDict
+from werkzeug.exceptions import HTTPException
+from werkzeug.http import parse_options_header
+from werkzeug.routing import Map, MapAdapter, Rule
+from werkzeug.sansio.http import parse_cookie
 from werkzeug.sansio.utils import get_host
+from werkzeug.utils import cached_property
+
+from webapp.headers import LONGEST_KEPT, Fields, kept_if_short
 
 _NO_RULES = Map()
+_FORM = "application/x-www-form-urlencoded"
 _PLAIN_PATH = re.compile(r"/(?!/)[\w/.-]*(\?[\w=&.-]+)?", re.ASCII)
 """Where most redirects lead: nothing in it has to be escaped."""
 
@@ -30,37 +39,125 @@ class _Values(ImmutableMultiDict[str, Any]):
 
     def get(self, key: str, default: Any = None, type: Any = None) -> Any:  # type: ignore[override]
         """The first value of this name."""
-        return super().get(key, default, type) if key in self else default
+        if key not in self:
+            return default
+        return self[key] if type is None else super().get(key, default, type)
 
 
 class Asked(Request):
-    """A request."""
+    """A request. What is asked of it several times is read once, and an ordinary form without the
+    ways about what streams."""
 
     parameter_storage_class = _Values
     dict_storage_class = _Values
+
+    @cached_property
+    def cookies(self) -> ImmutableMultiDict[str, str]:
+        """The cookies, read without a look at all other header fields."""
+        return parse_cookie(self.environ.get("HTTP_COOKIE"), _Values)  # type: ignore[return-value]
+
+    @property
+    def blueprints(self) -> list[str]:
+        """The blueprint that answers, and those around it."""
+        rule = self.url_rule
+        return _blueprints(rule.endpoint) if rule is not None else []
+
+    def _parse_content_type(self) -> None:
+        if not hasattr(self, "_parsed_content_type"):
+            kind, options = _content_type(self.environ.get("CONTENT_TYPE", ""))
+            self._parsed_content_type = kind, dict(options)
+
+    def _load_form_data(self) -> None:
+        body = getattr(self, "_cached_data", b"")
+        if "form" in self.__dict__ or not body or not body.isascii() or self.mimetype != _FORM:
+            super()._load_form_data()
+            return
+        form = _Values(_pairs(body.decode("ascii")))
+        self.__dict__.update(stream=BytesIO(), form=form, files=_Values())
+
+
+def _pairs(body: str) -> Iterable[tuple[str, str]]:
+    """Names and values of a form."""
+    for part in body.replace("+", " ").split("&"):
+        name, _, value = part.partition("=")
+        if "%" in part:  # what is no UTF-8 stays as it was sent
+            name, value = (unquote(one, errors="werkzeug.url_quote") for one in (name, value))
+        if part:
+            yield name, value
+
+
+_content_type = kept_if_short(64)(parse_options_header)
+
+
+@lru_cache(256)
+def _blueprints(endpoint: str) -> list[str]:
+    parts = endpoint.split(".")[:-1]
+    return [".".join(parts[:count]) for count in range(len(parts), 0, -1)]
 
 
 class Answer(Response):
     """A response. One that is whole, as nearly all are, is sent as it stands."""
 
+    def __init__(
+        self, response: Any = None, status: Any = None, headers: Any = None, *more: Any, **rest: Any
+    ) -> None:
+        fields = headers if isinstance(headers, Headers) else Fields(headers)
+        super().__init__(response, status, fields, *more, **rest)
+
+    def get_data(self, as_text: bool = False) -> Any:
+        """The body."""
+        body = self.response
+        if not as_text and isinstance(body, list) and [type(part) for part in body] == [bytes]:
+            return body[0]
+        return super().get_data(as_text)  # type: ignore[call-overload]
+
     def get_wsgi_response(
         self, environ: WSGIEnvironment
     ) -> tuple[Iterable[bytes], str, list[tuple[str, str]]]:
         """Body, status and header fields."""
-        body, fields = self.response, self.headers.to_wsgi_list()
-        named = {name.lower(): value for name, value in fields}
+        body, headers = self.response, self.headers
         if (
             not isinstance(body, list)
-            or not all(type(part) is bytes for part in body)
+            or not {type(part) for part in body} <= {bytes}
             or self._on_close
             or not 200 <= self.status_code < 600
             or self.status_code in {204, 304}
-            or "content-length" not in named
-            or "content-location" in named
-            or not _PLAIN_PATH.fullmatch(named.get("location", "/"))
+            or "Content-Length" not in headers
+            or "Content-Location" in headers
+            or not _PLAIN_PATH.fullmatch(headers.get("Location", "/"))
         ):
             return super().get_wsgi_response(environ)
+        fields = headers.to_wsgi_list()
         return [] if environ["REQUEST_METHOD"] == "HEAD" else body, self.status, fields
+
+
+class _Rules(Map):
+    """The rules, and which of them the addresses met that were asked for last."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.met = lru_cache(1024)(self._meet)
+
+    def _meet(self, path: str, method: str) -> tuple[Rule, Mapping[str, Any]]:
+        return self.bind("").match(path, method, return_rule=True)
+
+
+class _Adapter(MapAdapter):
+    """Finds the rule of a request."""
+
+    def match(self, *args: Any, **how: Any) -> Any:
+        """The rule, and the values in the address; as werkzeug, also in what it raises."""
+        path, method = self.path_info, self.default_method
+        if not args and how == _WITH_RULE and len(path) + len(method) <= LONGEST_KEPT:
+            try:
+                rule, values = self.map.met(path, method)  # type: ignore[attr-defined]
+                return rule, dict(values)
+            except HTTPException:
+                pass  # what is told of it depends on more than path and method
+        return super().match(*args, **how)
+
+
+_WITH_RULE = {"return_rule": True}
 
 
 class Application(Flask):
@@ -68,6 +165,7 @@ class Application(Flask):
 
     request_class = Asked
     response_class = Answer
+    url_map_class = _Rules
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """The function: none of ours is a coroutine."""
@@ -81,7 +179,7 @@ class Application(Flask):
         scheme, path = environ["wsgi.url_scheme"], environ.get("PATH_INFO")
         host, server_name = _named(scheme, environ.get("HTTP_HOST"), request.server)
         request.host = host
-        return MapAdapter(
+        return _Adapter(
             self.url_map,
             server_name,
             request.root_path or "/",
@@ -95,10 +193,11 @@ class Application(Flask):
     def preprocess_request(self) -> ResponseReturnValue | None:
         """Call what is to be called before the view; the first answer decides."""
         asked = request_ctx.request
-        for name in (None, *reversed(asked.blueprints)):
+        names = (None, *asked.blueprints[::-1])
+        for name in names if self.url_value_preprocessors else ():
             for prepare in self.url_value_preprocessors.get(name, ()):
                 prepare(asked.endpoint, asked.view_args)
-        for name in (None, *reversed(asked.blueprints)):
+        for name in names:
             for before in self.before_request_funcs.get(name, ()):
                 answer: ResponseReturnValue | None = before()  # type: ignore[assignment]
                 if answer is not None:

@@ -3,9 +3,10 @@ and parse, once for each one that is set."""
 
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from flask import Response
+from werkzeug.datastructures import Headers
 
 T = TypeVar("T")
 
@@ -29,24 +30,91 @@ def kept_if_short(most: int) -> Callable[[Callable[..., T]], Callable[..., T]]:
     return keeping
 
 
+class _Lowered(dict[str, str]):
+    """The names of fields in small letters; names are of the code, so that there are few."""
+
+    def __missing__(self, name: str) -> str:
+        lowered = self[name] = name.lower()
+        return lowered
+
+
+_lowered = _Lowered()
+
+
+class Fields(Headers):
+    """Header fields of an answer, as werkzeug has them. A field that is not there costs no
+    exception, and no name is put in small letters anew for each look at it."""
+
+    def get(self, key: str, default: Any = None, type: Any = None) -> Any:  # type: ignore[override]
+        """The first value of this field."""
+        sought = _lowered[key]
+        for name, value in self._list:
+            if _lowered[name] == sought:
+                return value if type is None else super().get(key, default, type)
+        return default
+
+    def __contains__(self, key: object) -> bool:
+        sought = _lowered[str(key)]
+        return sought in [_lowered[name] for name, _ in self._list]
+
+    def set(self, key: str, value: Any, /, **kwargs: Any) -> None:
+        """Put this value in the place of all others of the field."""
+        sought = _lowered[key]
+        places = [n for n, (name, _) in enumerate(self._list) if _lowered[name] == sought]
+        if kwargs or len(places) > 1 or value.__class__ is not str or _has_lines(value):
+            super().set(key, value, **kwargs)
+        elif places:
+            self._list[places[0]] = (key, value)
+        else:
+            self._list.append((key, value))
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        if key.__class__ is str:
+            self.set(key, value)
+        else:
+            super().__setitem__(key, value)
+
+    def add_missing(self, fields: Iterable[tuple[str, str]]) -> None:
+        """Add those of these fields that are not there."""
+        there = {_lowered[name] for name, _ in self._list}
+        missing = [field for field in fields if _lowered[field[0]] not in there]
+        if _has_lines("".join([value for _, value in missing])):
+            raise ValueError("Header values must not contain newline characters.")
+        self._list += missing
+
+
+def _has_lines(value: str) -> bool:
+    return "\n" in value or "\r" in value
+
+
 def add_missing(response: Response, fields: Iterable[tuple[str, str]]) -> None:
     """Add those of these fields that the answer does not have."""
-    there = {name.lower() for name, _ in response.headers}
-    response.headers.extend([field for field in fields if field[0].lower() not in there])
+    headers = response.headers
+    if isinstance(headers, Fields):
+        headers.add_missing(fields)
+    else:
+        headers.extend([field for field in fields if field[0] not in headers])
 
 
 def vary_by(response: Response, *names: str) -> None:
     """Say that the answer depends on these fields of the request."""
     said = response.headers.get("Vary")
-    if said is None:
-        response.headers["Vary"] = ", ".join(names)
-        return
+    named = _varying(said or "", names)
+    if named != said:
+        response.headers["Vary"] = named
+
+
+@lru_cache(64)
+def _varying(said: str, names: tuple[str, ...]) -> str:
     there = {name.strip() for name in said.lower().split(",")}
-    missing = [name for name in names if name.lower() not in there]
-    if missing:
-        response.headers["Vary"] = ", ".join([said, *missing])
+    return ", ".join([*filter(None, [said]), *[n for n in names if n.lower() not in there]])
 
 
 def kind(response: Response) -> str:
     """The kind of the content, without its charset: `text/html`."""
-    return (response.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
+    return _kind(response.headers.get("Content-Type") or "")
+
+
+@lru_cache(64)
+def _kind(content_type: str) -> str:
+    return content_type.partition(";")[0].strip().lower()

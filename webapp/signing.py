@@ -1,21 +1,24 @@
 """Signed values as itsdangerous writes and reads them, by signers that are made once for each key.
 
 The library derives a key from the secret anew for each value, and tries whether compression makes
-the value shorter; either costs more than the signature itself.
+the value shorter; either costs more than the signature itself. What is out of the ordinary (a value
+that is compressed, a signature that does not hold) is left to the library.
 """
 
+import binascii
 import hmac
 import json
 from functools import lru_cache
 from typing import Any
 
 from itsdangerous import Signer, TimestampSigner, URLSafeTimedSerializer
-from itsdangerous.encoding import base64_encode
 from itsdangerous.signer import SigningAlgorithm
 
 SHORT = 300
 """Up to so many characters of JSON a try at compressing costs more than the bytes it may save. What
 was compressed before can be read all the same."""
+_LETTERS_OF_A_MOMENT = 6
+"""Until 2106."""
 
 
 class _KeptHMAC(SigningAlgorithm):
@@ -43,6 +46,10 @@ class _KeptSigner(TimestampSigner):
         """The key, derived when the signer was made."""
         return self._derived
 
+    def letters_of_signature(self, value: bytes) -> bytes:
+        """The signature of the value, as it is sent."""
+        return _letters(self.algorithm.get_signature(self._derived, value))
+
 
 class _Compact:
     """JSON without spaces."""
@@ -66,10 +73,55 @@ class Signed(URLSafeTimedSerializer):
             raise ValueError("a signer for one purpose")
         return self._signer
 
-    def dump_payload(self, obj: Any) -> bytes:
-        """The value in URL-safe letters."""
+    def dumps(self, obj: Any, salt: str | bytes | None = None) -> str:
+        """The value, the time and the signature, in URL-safe letters."""
         text = self.serializer.dumps(obj)
-        return super().dump_payload(obj) if len(text) > SHORT else base64_encode(text)
+        if len(text) > SHORT or salt is not None:
+            return super().dumps(obj, salt)
+        signer = self._signer
+        value = b"%s.%s" % (_letters(text.encode()), _moment(signer.get_timestamp()))
+        return (b"%s.%s" % (value, signer.letters_of_signature(value))).decode()
+
+    def loads(  # type: ignore[override] # as the library has it
+        self,
+        s: str | bytes,
+        max_age: int | None = None,
+        return_timestamp: bool = False,
+        salt: str | bytes | None = None,
+    ) -> Any:
+        """What was signed. Raises BadSignature, also when it is older than `max_age` seconds."""
+        if isinstance(s, str) and s.isascii() and not return_timestamp and salt is None:
+            signer = self._signer
+            value, _dot, signature = s.encode().rpartition(b".")
+            if hmac.compare_digest(signature, signer.letters_of_signature(value)):
+                payload, _dot, moment = value.rpartition(b".")
+                try:
+                    age = signer.get_timestamp() - int.from_bytes(_octets(moment), "big")
+                    ordinary = payload[:1] != b"." and len(moment) <= _LETTERS_OF_A_MOMENT
+                    if ordinary and (max_age is None or 0 <= age <= max_age):
+                        return self.serializer.loads(_octets(payload).decode())
+                except Exception:  # noqa: S110 # nosec B110
+                    pass  # the library says what is wrong with it
+        return super().loads(s, max_age, return_timestamp, salt)
+
+
+_TO_URL, _FROM_URL = bytes.maketrans(b"+/", b"-_"), bytes.maketrans(b"-_", b"+/")
+
+
+def _letters(raw: bytes) -> bytes:
+    """Base64 for an address, without the padding."""
+    return binascii.b2a_base64(raw, newline=False).rstrip(b"=").translate(_TO_URL)
+
+
+def _octets(letters: bytes) -> bytes:
+    """The reverse of `_letters`. Raises ValueError."""
+    return binascii.a2b_base64(letters.translate(_FROM_URL) + b"=" * (-len(letters) % 4))
+
+
+@lru_cache(2)
+def _moment(seconds: int) -> bytes:
+    """A time in letters."""
+    return _letters(seconds.to_bytes(8, "big").lstrip(b"\0"))
 
 
 @lru_cache(16)

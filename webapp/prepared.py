@@ -3,16 +3,19 @@ driver as they are. Making and looking up the same statement anew, and wrapping 
 took SQLAlchemy several times longer than the database needs to answer it.
 """
 
+import json
 from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Dialect
+from sqlalchemy.dialects.sqlite import JSON as SQLiteJSON  # noqa: N811 - it is a class
 
 from webapp.extensions import current_connection
 
-Convert = Callable[[Any], Any] | None
+Convert = Callable[[Any], Any]
 
 
 @dataclass(frozen=True)
@@ -21,12 +24,13 @@ class _Ready:
 
     text: str
     returns_rows: bool
-    order: Sequence[str] | None
-    """The names of the parameters, where the driver takes them by their places."""
-    constants: Mapping[str, Any]
-    bind: Mapping[str, Convert]
+    given: Mapping[str, Any]
+    """Parameter -> its value, where none is handed over."""
+    bind: Sequence[tuple[str, Convert]]
+    placed: Callable[[Mapping[str, Any]], Any]
+    """Parameters by their names, as the driver takes them."""
     row: Callable[[Sequence[Any]], Any]
-    convert: Sequence[tuple[int, Callable[[Any], Any]]]
+    convert: Sequence[tuple[int, Convert]]
 
 
 class Prepared:
@@ -51,7 +55,7 @@ class Prepared:
         return [ready.row(row) for row in rows]
 
 
-def _converted(row: Sequence[Any], converts: Sequence[tuple[int, Callable[[Any], Any]]]) -> Any:
+def _converted(row: Sequence[Any], converts: Sequence[tuple[int, Convert]]) -> Any:
     values = list(row)
     for place, convert in converts:
         values[place] = convert(values[place])
@@ -63,26 +67,39 @@ def _prepare(statement: Any, dialect: Dialect) -> _Ready:
     if getattr(compiled, "insert_prefetch", ()):
         raise ValueError(f"a default of Python's would be missing in: {compiled}")
     columns = list(statement.exported_columns) if statement.exported_columns else []
-    converts = [c.type.dialect_impl(dialect).result_processor(dialect, None) for c in columns]
+    reads = [_result_processor(column.type.dialect_impl(dialect), dialect) for column in columns]
+    writes = {
+        name: parameter.type.dialect_impl(dialect).bind_processor(dialect)
+        for parameter, name in compiled.bind_names.items()
+        if name in compiled.params
+    }
     found: Any = namedtuple("Found", [c.name for c in columns], rename=True)  # type: ignore[misc]
     return _Ready(
         text=str(compiled),
         returns_rows=bool(columns),
-        order=compiled.positiontup if compiled.positional else None,
-        constants=compiled.params,
-        bind={
-            name: parameter.type.dialect_impl(dialect).bind_processor(dialect)
-            for parameter, name in compiled.bind_names.items()
-            if name in compiled.params
-        },
+        given=compiled.params,
+        bind=[(name, one) for name, one in writes.items() if one],
+        placed=_in_order(compiled.positiontup) if compiled.positional else dict,
         row=found._make,
-        convert=[(place, one) for place, one in enumerate(converts) if one],
+        convert=[(place, one) for place, one in enumerate(reads) if one],
     )
 
 
+def _in_order(names: Sequence[str]) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
+    if len(names) > 1:
+        return itemgetter(*names)
+    return lambda given: tuple(given[name] for name in names)
+
+
+def _result_processor(kind: Any, dialect: Dialect) -> Convert | None:
+    if isinstance(kind, SQLiteJSON):  # its own goes three ways around; a number comes as a number
+        return lambda text: json.loads(text) if isinstance(text, str) else text
+    found: Convert | None = kind.result_processor(dialect, None)
+    return found
+
+
 def _bound(ready: _Ready, values: Mapping[str, Any]) -> Any:
-    given = {}
-    for name, convert in ready.bind.items():
-        value = values[name] if name in values else ready.constants[name]
-        given[name] = convert(value) if convert else value
-    return given if ready.order is None else tuple(given[name] for name in ready.order)
+    given = {**ready.given, **values}
+    for name, convert in ready.bind:
+        given[name] = convert(given[name])
+    return ready.placed(given)

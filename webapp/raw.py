@@ -22,6 +22,7 @@ class RawConnection:
         """Take one out of the pool."""
         self.dialect = engine.dialect
         self._engine = engine
+        self._listeners = engine.dispatch.before_cursor_execute
         self._writes = False
         self._connection: Connection | None = None
         self._transaction: RootTransaction | None = None
@@ -54,7 +55,7 @@ class RawConnection:
         cursor = None
         try:
             cursor = driver.cursor()
-            for listen in self._engine.dispatch.before_cursor_execute:
+            for listen in self._listeners:
                 listen(self, cursor, text, given, None, False)
             cursor.execute(text, given)
             return cursor.fetchall() if returns_rows else ()

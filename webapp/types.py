@@ -27,23 +27,31 @@ class UTCDateTime(TypeDecorator[datetime]):
         kind: TypeEngine[Any] = String(32) if dialect.name == "sqlite" else self.impl_instance
         return dialect.type_descriptor(kind)
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+    def bind_processor(self, dialect: Dialect) -> Any:
         """Refuse a naive time: nobody can tell which moment it means."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("a time without a zone cannot be stored")
-        value = value.astimezone(UTC)
-        if dialect.name == "sqlite":
-            return value.isoformat(sep=" ", timespec="microseconds")
-        return value
+        is_text = dialect.name == "sqlite"
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        def bind(value: datetime | None) -> Any:
+            if value is None:
+                return None
+            if value.tzinfo is not UTC:
+                if value.tzinfo is None:
+                    raise ValueError("a time without a zone cannot be stored")
+                value = value.astimezone(UTC)
+            return value.isoformat(" ", "microseconds") if is_text else value
+
+        return bind
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:
         """Always aware, always UTC, whatever the connection's zone."""
-        if value is None:
-            return None
-        moment = datetime.fromisoformat(value) if isinstance(value, str) else value
-        return moment.astimezone(UTC)
+
+        def result(value: Any) -> datetime | None:
+            if value is None:
+                return None
+            moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+            return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+
+        return result
 
 
 def now() -> datetime:

@@ -7,7 +7,7 @@ that are no text. Each refusal is a sentence, on the pages and from the API.
 import re
 from urllib.parse import unquote_to_bytes
 
-from flask import Flask, Response, request
+from flask import Flask, Request, Response, request
 from werkzeug.exceptions import HTTPException
 
 from webapp.texts import gettext as _
@@ -54,7 +54,8 @@ def init_app(app: Flask) -> None:
 
 def check() -> None:
     """Raise Refused for a request that is too large, or that is no text."""
-    environ = request.environ
+    asked = request._get_current_object()  # type: ignore[attr-defined]
+    environ = asked.environ
     path, query = environ.get("PATH_INFO", ""), environ.get("QUERY_STRING", "")
     if len(path) + len(query) > MAX_ADDRESS:
         raise Refused(414, _("This address is too long."))
@@ -67,7 +68,7 @@ def check() -> None:
     if "\0" in environ.get("HTTP_COOKIE", ""):
         _check_text(b"\0")
     if environ["REQUEST_METHOD"] not in {"GET", "HEAD", "OPTIONS"}:
-        _check_body()
+        _check_body(asked)
 
 
 def say_that_it_closes(response: Response) -> Response:
@@ -81,13 +82,13 @@ def say_that_it_closes(response: Response) -> Response:
     return response
 
 
-def _check_body() -> None:
-    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+def _check_body(asked: Request) -> None:
+    if asked.environ.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
         raise Refused(415, _("This was sent compressed. Send it as it is."))
-    kind = request.mimetype
+    kind = asked.mimetype
     if kind not in {FORM, PARTS, JSON}:
         return
-    body = request.get_data()  # raises 413 beyond MAX_BODY, also for a body without a length
+    body = asked.get_data()  # raises 413 beyond MAX_BODY, also for a body without a length
     if kind == FORM:
         if body.count(b"&") >= MAX_FIELDS:
             raise Refused(413, _("This has more fields than a form of ours can have."))
@@ -95,15 +96,24 @@ def _check_body() -> None:
     if kind == PARTS and _FILE.search(body):
         raise Refused(415, _("No file is asked for here."))
     _check_text(body, nul=kind == JSON)
-    if kind != JSON:
-        _check_fields()
+    if kind == FORM and b"\0" not in body and len(body) <= MAX_VALUE:
+        _check_names(asked)  # no value holds more than the body
+    elif kind != JSON:
+        _check_names(asked)
+        _check_values(asked)
 
 
-def _check_fields() -> None:
-    for name, values in request.form.lists():
-        if len(name) > MAX_NAME or max(map(len, values), default=0) > MAX_VALUE:
+def _check_names(asked: Request) -> None:
+    if max(map(len, asked.form), default=0) > MAX_NAME:
+        raise Refused(413, _("One of the fields is longer than a field of ours can be."))
+
+
+def _check_values(asked: Request) -> None:
+    is_theirs = asked.endpoint in CHECK_THEIR_TEXTS
+    for name, values in asked.form.lists():
+        if max(map(len, values), default=0) > MAX_VALUE:
             raise Refused(413, _("One of the fields is longer than a field of ours can be."))
-        lenient = request.endpoint in CHECK_THEIR_TEXTS and name not in NO_TEXTS
+        lenient = is_theirs and name not in NO_TEXTS
         if "\0" in name or (not lenient and any("\0" in value for value in values)):
             _check_text(b"\0")
 

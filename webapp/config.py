@@ -112,7 +112,7 @@ class Settings:
 
 def settings() -> Settings:
     """The settings of the application at work."""
-    return current_app.extensions["settings"]
+    return current_app._get_current_object().extensions["settings"]  # type: ignore[attr-defined]
 
 
 def read(environ: Mapping[str, str]) -> Settings:

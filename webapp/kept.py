@@ -208,8 +208,15 @@ def _find(key: Hashable, render: Callable[[], str]) -> _Kept:
 
 def _filled(kept: _Kept, texts: Mapping[str, Any]) -> str:
     made = [kept.first]
+    ours: dict[str, str] = {}
     for name, after in kept.rest:
-        made += _OURS[name]() if name in _OURS else _html(texts[name]), after
+        if name not in _OURS:
+            text = texts[name]
+            made += text if text.__class__ is Markup else _html(text), after
+            continue
+        if name not in ours:
+            ours[name] = _OURS[name]()
+        made += ours[name], after
     return "".join(made)
 
 

@@ -16,9 +16,9 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from flask import Flask, Response, current_app, request, session
+from flask import Flask, Request, Response, current_app, request, session
 from limits import RateLimitItem, parse_many
 from limits.errors import StorageError
 from limits.storage import MemoryStorage, storage_from_string
@@ -127,8 +127,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.after_request(limits.count_refused)
 
 
-@dataclass(frozen=True)
-class Counted:
+class Counted(NamedTuple):
     """One limit of one request."""
 
     limit: RateLimitItem
@@ -232,7 +231,8 @@ def _first_met(counts: FixedWindowRateLimiter, counted: list[Counted]) -> Counte
 
 def _counted(rate: Rate) -> Iterator[Counted]:
     """The limits of this request, those of the shorter time first."""
-    caller, address = _caller() if rate.caller else "", _address(request.remote_addr or "")
+    asked = request._get_current_object()  # type: ignore[attr-defined]
+    caller, address = _caller(asked) if rate.caller else "", _address(asked.remote_addr or "")
     for limit, kind in _limits_of(rate):
         who = caller if kind == "caller" else address
         if who:
@@ -268,12 +268,13 @@ def retry_after() -> int:
         return 60
 
 
-def _caller() -> str:
+def _caller(asked: Request) -> str:
     """Who calls, without a look at whether they may: the address is counted as well."""
+    environ = asked.environ
     said = (
-        request.headers.get("X-Onboarding-Session")
-        or request.args.get("session_id")
-        or request.headers.get("Authorization")
+        environ.get("HTTP_X_ONBOARDING_SESSION")
+        or (asked.query_string and asked.args.get("session_id"))
+        or environ.get("HTTP_AUTHORIZATION")
         or session.get("csrf_token")
     )
     return hashlib.sha256(str(said).encode()).hexdigest()[:32] if said else ""

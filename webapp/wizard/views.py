@@ -1,5 +1,6 @@
 """The pages. A view is a paragraph: who calls, which step, one call into the store, a redirect."""
 
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -545,9 +546,12 @@ def _chosen_values(step: Step, visit: Visit | None) -> MultiDict[str, str]:
     return values
 
 
+_CHOICE = re.compile("choose-")
+
+
 def _is_choosing() -> bool:
     """The post comes from the conflict page."""
-    return any(name.startswith("choose-") for name in request.form)
+    return any(map(_CHOICE.match, request.form))
 
 
 def label_of(step: Step, name: str) -> str:

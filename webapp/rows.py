@@ -2,14 +2,15 @@
 
 An object of a model is made from a row as it was read, and a new one is written by one statement.
 The ORM's own way, which compares and orders everything that was read, costs several times what the
-database does; it stays for objects that were read and are changed (`attach`).
+database does; it stays for objects that others than a save change (`attach`).
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, insert, inspect, select
+from sqlalchemy import bindparam, insert, inspect, select, update
+from sqlalchemy.orm.attributes import set_committed_value
 
 from webapp.extensions import Model, db, insert_into
 from webapp.prepared import Prepared
@@ -35,8 +36,7 @@ def as_read(model: Any, values: Mapping[str, Any], attach: bool = False) -> Any:
 @cache
 def _key(model: Any) -> Callable[[Mapping[str, Any]], Any]:
     """Makes the key by which the ORM knows a row, out of its values."""
-    mapper = inspect(model)
-    names = [mapper.get_property_by_column(column).key for column in mapper.primary_key]
+    mapper, names = inspect(model), _primary_key(model)
     return lambda values: mapper.identity_key_from_primary_key([values[n] for n in names])
 
 
@@ -81,6 +81,41 @@ def _columns(model: Any) -> tuple[str, ...]:
 def _inserting(model: Any) -> Prepared:
     values: dict[str, Any] = {name: bindparam(name) for name in _columns(model)}
     return Prepared(lambda: insert(model).values(values))
+
+
+def update_row(row: Model) -> None:
+    """Write what differs in an object from what was read (`as_read`), in the transaction at hand;
+    what keeps the moment of each change gets it."""
+    names = set(_columns(type(row))) - inspect(row).unmodified
+    if not names:
+        return
+    for name in _touched(type(row)) - names:
+        setattr(row, name, now())
+        names.add(name)
+    values = {name: vars(row)[name] for name in names}
+    keys = {f"key_{name}": vars(row)[name] for name in _primary_key(type(row))}
+    _updating(type(row), frozenset(names)).run(values | keys)
+    for name, value in values.items():
+        set_committed_value(row, name, value)
+
+
+@cache
+def _touched(model: Any) -> frozenset[str]:
+    return frozenset(c.key for c in model.__table__.columns if c.onupdate is not None)
+
+
+@cache
+def _primary_key(model: Any) -> tuple[str, ...]:
+    return tuple(column.key for column in inspect(model).primary_key)
+
+
+@lru_cache(maxsize=500)
+def _updating(model: Any, names: frozenset[str]) -> Prepared:
+    def make() -> Any:
+        its_own = [model.__table__.c[n] == bindparam(f"key_{n}") for n in _primary_key(model)]
+        return update(model).where(*its_own).values({name: bindparam(name) for name in names})
+
+    return Prepared(make)
 
 
 def upserting(model: Any, changed: Sequence[str]) -> Prepared:

@@ -101,8 +101,8 @@ def save(
         step.save(form, visit, moment)
         if action in step.actions:
             step.act(action, visit, moment)
-        visit.flush()
         if not whole and step.slug not in visit.saved:
+            visit.flush()
             return visit
         _refresh_followers(visit, step.slug, moment)
         seal(visit, step, moment, caller, completes)

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 from flask import current_app
 from sqlalchemy import bindparam, select, update
 
-from webapp.extensions import Model, db
+from webapp.extensions import Model
 from webapp.identity.caller import Caller
 from webapp.prepared import Prepared
-from webapp.rows import Rows, as_read, changed, insert_row, is_new
+from webapp.rows import Rows, as_read, changed, insert_row, is_new, update_row
 from webapp.wizard.journey import Journey
 from webapp.wizard.models import OnboardingSession, StepProgress
 from webapp.wizard.owner import bound_to, kind_of, owned_by
@@ -89,14 +89,15 @@ class Visit:
             self._new.append(answer)
 
     def flush(self) -> None:
-        """Write the answers that are new, in a statement each. What was read and then changed, the
-        session too, is written by the ORM at the end of the transaction."""
+        """Write the answers that are new, and what was read and then changed, the session too, in a
+        statement each. What is attached to the ORM's session is written with the transaction."""
         for answer in self._new:
             insert_row(answer)
         self._new.clear()
         for row in (self.session, *self._answers.values()):
             if isinstance(row, Model):
-                db.session.add_all(changed(row))
+                for one in changed(row):
+                    update_row(one)
 
     def brief(self, step: Step) -> Words | None:
         """What was saved of a step, in one line; None where nothing was, or it was not loaded."""

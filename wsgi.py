@@ -5,7 +5,7 @@ import sys
 import threading
 import time
 
-from webapp import create_app, jobs, logs, meters
+from webapp import compiled, create_app, jobs, logs, meters
 from webapp.config import ConfigError
 
 
@@ -30,3 +30,5 @@ if serves:
     meters.expect(step.slug for step in app.extensions["journey"])
     threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
     jobs.watch(app, dict(os.environ))
+else:
+    compiled.compile_all(app)  # `flask db upgrade` comes before those who serve

@@ -47,6 +47,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "signing": (),
     "security": ("config", "headers"),
     "bounds": (),
+    "compiled": ("config",),
     "compress": ("headers",),
     "csrf": ("signing",),
     "limits": ("config",),

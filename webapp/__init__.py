@@ -14,6 +14,7 @@ from webapp import (
     bounds,
     brand,
     cli,
+    compiled,
     compress,
     config,
     converters,
@@ -121,6 +122,7 @@ def create_app(environ: Mapping[str, str] | None = None) -> Flask:
     app.add_url_rule("/", view_func=_home)
     brand.init_app(app, settings)
     _set_up_templates(app, settings)
+    compiled.init_app(app, settings)
     kept.init_app(app)
     return app
 

@@ -57,6 +57,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "proxies": ("config", "headers"),
     "extensions": ("config", "csrf", "postgres", "raw"),
     "raw": (),
+    "compiled": (),
     "postgres": (),
     "types": ("config", "vault", "extensions"),
     "catalogues": (),

@@ -13,9 +13,10 @@ from tests.support.databases import TOP, settings, sqlite_database
 NOT_TO_SERVE = (
     "trafilatura", "lxml", "justext", "pyphen", "py3langid", "protego", "courlan", "htmldate",
     "dateparser", "babel.messages", "alembic", "flask_migrate", "mako", "dramatiq", "redis",
-    "psycopg",
+    "psycopg", "sqlalchemy.dialects.postgresql", "jwt", "segno", "smtplib",
 )  # fmt: skip
-"""`psycopg` on SQLite; on PostgreSQL it is what serves."""
+"""On PostgreSQL `psycopg` and SQLAlchemy's dialect are what serves; `jwt` is loaded where AUTH_MODE
+says so, `segno` with the first resume link."""
 
 WALK = """
 import json, os, re, sys

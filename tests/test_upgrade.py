@@ -19,7 +19,6 @@ from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from flask import Flask
 from sqlalchemy import (
-    JSON,
     Boolean,
     Connection,
     Date,
@@ -42,7 +41,7 @@ from tests.support.visitors import Visitor
 from tests.test_migrations import REVISIONS
 from webapp import migrating
 from webapp.extensions import Base, db
-from webapp.types import UTCDateTime, now
+from webapp.types import JSON, UTCDateTime, now
 
 VERSIONS = TOP / "migrations" / "versions"
 FIRST_RELEASED = "0014"
@@ -235,7 +234,7 @@ def rows_as_of_now(connection: Connection, session_id: str) -> None:
     moment = now()
     by_type = {
         String: "x", Integer: 1, Boolean: True, Float: 0.5, LargeBinary: b"sealed",
-        JSON: {"of": "a session"}, UTCDateTime: moment, Date: moment.date(),
+        type(JSON): {"of": "a session"}, UTCDateTime: moment, Date: moment.date(),
     }  # fmt: skip
     special = {
         "id": session_id, "session_id": session_id, "completed": False, "completed_at": None,

@@ -11,8 +11,7 @@ from flask import Flask, g
 from flask_babel import Babel
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session
-from sqlalchemy import Connection, MetaData, event
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, MetaData, Table, event
 from sqlalchemy.orm import DeclarativeBase
 
 from webapp.config import Settings
@@ -132,8 +131,20 @@ def init_app(app: Flask, settings: Settings) -> None:
 def insert_into(table: Any) -> Any:
     """An INSERT that knows ON CONFLICT: both databases speak it, SQLAlchemy has one for each.
     `table`: a model, or its table."""
-    dialect = postgresql if db.engine.dialect.name == "postgresql" else sqlite
-    return dialect.insert(table)
+    if db.engine.dialect.name == "postgresql":
+        from sqlalchemy.dialects.postgresql import insert
+    else:
+        from sqlalchemy.dialects.sqlite import insert  # type: ignore[assignment]
+    return insert(table)
+
+
+@event.listens_for(Table, "before_create")
+def _partial_on_both(table: Table, connection: Connection, **_: Any) -> None:
+    """A partial index of SQLite is one on PostgreSQL too. Where an index is declared,
+    `postgresql_where` would load 2.5 MB of SQLAlchemy that SQLite has no use for."""
+    if connection.dialect.name == "postgresql":
+        for index in table.indexes:
+            index.dialect_options["postgresql"]["where"] = index.dialect_options["sqlite"]["where"]
 
 
 @contextmanager

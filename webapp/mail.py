@@ -4,8 +4,6 @@ A letter can carry a resume link, so its text is sealed like any other secret un
 the row is deleted then.
 """
 
-import smtplib
-import ssl
 import uuid
 from collections.abc import Mapping
 from datetime import datetime
@@ -99,6 +97,9 @@ class MailTask:
 
     def work(self, given: Mapping[str, Any]) -> bool:
         """Hand it to the mail server."""
+        import smtplib  # the worker's alone
+        import ssl
+
         config = settings()
         server = urlsplit(config.smtp_url)
         message = EmailMessage()

@@ -3,7 +3,6 @@ driver as they are. Making and looking up the same statement anew, and wrapping 
 took SQLAlchemy several times longer than the database needs to answer it.
 """
 
-import json
 from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,6 @@ from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Dialect
-from sqlalchemy.dialects.sqlite import JSON as SQLiteJSON  # noqa: N811 - it is a class
 
 from webapp.extensions import current_connection
 
@@ -67,7 +65,7 @@ def _prepare(statement: Any, dialect: Dialect) -> _Ready:
     if getattr(compiled, "insert_prefetch", ()):
         raise ValueError(f"a default of Python's would be missing in: {compiled}")
     columns = list(statement.exported_columns) if statement.exported_columns else []
-    reads = [_result_processor(column.type.dialect_impl(dialect), dialect) for column in columns]
+    reads = [c.type.dialect_impl(dialect).result_processor(dialect, None) for c in columns]
     writes = {
         name: parameter.type.dialect_impl(dialect).bind_processor(dialect)
         for parameter, name in compiled.bind_names.items()
@@ -89,13 +87,6 @@ def _in_order(names: Sequence[str]) -> Callable[[Mapping[str, Any]], tuple[Any, 
     if len(names) > 1:
         return itemgetter(*names)
     return lambda given: tuple(given[name] for name in names)
-
-
-def _result_processor(kind: Any, dialect: Dialect) -> Convert | None:
-    if isinstance(kind, SQLiteJSON):  # its own goes three ways around; a number comes as a number
-        return lambda text: json.loads(text) if isinstance(text, str) else text
-    found: Convert | None = kind.result_processor(dialect, None)
-    return found
 
 
 def _bound(ready: _Ready, values: Mapping[str, Any]) -> Any:

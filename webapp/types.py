@@ -1,14 +1,34 @@
 """Column types that are the same on SQLite and PostgreSQL, and the clock that fills them."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import JSON as PLAIN_JSON
 from sqlalchemy import DateTime, Dialect, String
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-JSON = PLAIN_JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+
+class _Json(TypeDecorator[Any]):
+    impl = PLAIN_JSON(none_as_null=True)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """JSONB on PostgreSQL, text elsewhere."""
+        if dialect.name != "postgresql":
+            return dialect.type_descriptor(self.impl_instance)
+        from sqlalchemy.dialects.postgresql import JSONB  # 2 MB that SQLite has no use for
+
+        return dialect.type_descriptor(JSONB(none_as_null=True))
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:
+        """SQLAlchemy's for SQLite goes three ways around; a number comes as a number there."""
+        if dialect.name == "postgresql":
+            return super().result_processor(dialect, coltype)
+        return lambda text: json.loads(text) if isinstance(text, str) else text
+
+
+JSON = _Json()
 """JSON columns: JSONB on PostgreSQL; None is SQL's NULL, never the JSON text `null`."""
 
 

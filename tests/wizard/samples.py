@@ -8,7 +8,6 @@ from typing import Any
 
 from flask import Flask
 from sqlalchemy import (
-    JSON,
     Boolean,
     Connection,
     Date,
@@ -24,7 +23,7 @@ from werkzeug.datastructures import MultiDict
 
 from webapp.extensions import Base, db, transaction
 from webapp.identity.caller import Caller, trusted
-from webapp.types import UTCDateTime, now
+from webapp.types import JSON, UTCDateTime, now
 from webapp.vault import vault
 from webapp.wizard import store
 from webapp.wizard.forms import StepForm
@@ -191,7 +190,7 @@ def row_everywhere(connection: Connection, session_id: str, tables: set[str] | N
     }  # fmt: skip
     by_type = {
         String: "x", Integer: 1, Boolean: True, Float: 0.5, LargeBinary: b"sealed",
-        JSON: {"of": "a session"}, UTCDateTime: moment, Date: moment.date(),
+        type(JSON): {"of": "a session"}, UTCDateTime: moment, Date: moment.date(),
     }  # fmt: skip
     for table in Base.metadata.sorted_tables:
         if tables is not None and table.name not in tables:

@@ -5,7 +5,6 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-import jwt
 from flask import current_app, g, request
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import ServiceUnavailable, Unauthorized
@@ -99,6 +98,8 @@ def verify(text: str, keys: JwksKeys, issuer: str, audience: str) -> Claims:
     `audience`: what `aud` must hold, or `azp` must be where there is no `aud`. Raises TokenExpired
     for one that is good but for its age, TokenRefused for any other that does not hold, KeysAway.
     """
+    import jwt  # where tokens are checked, it is loaded at the start (JwksKeys)
+
     try:
         claims = _signed_claims(text, keys, issuer)
         user_id, expires_at = claims["sub"], _moment(claims["exp"])
@@ -115,6 +116,8 @@ def verify(text: str, keys: JwksKeys, issuer: str, audience: str) -> Claims:
 def _signed_claims(text: str, keys: JwksKeys, issuer: str) -> dict[str, Any]:
     if len(text) > MOST_CHARACTERS:
         raise ValueError("no token is as long as this")
+    import jwt
+
     key_id = jwt.get_unverified_header(text).get("kid")
     key = keys.find(key_id if isinstance(key_id, str) else None)
     if key is None:

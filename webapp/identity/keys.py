@@ -13,11 +13,11 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import jwt
-from jwt import PyJWK
+if TYPE_CHECKING:
+    from jwt import PyJWK
 
 ALGORITHMS = {("RSA", None): "RS256", ("EC", "P-256"): "ES256"}
 """Kind of key and curve -> the one algorithm that it may have signed with."""
@@ -41,6 +41,9 @@ class JwksKeys:
     """The keys of one address. Safe to use from several threads."""
 
     def __init__(self, url: str, clock: Callable[[], float] = time.monotonic) -> None:
+        """`url`: '' where nobody signs in."""
+        if url:
+            import jwt  # noqa: F401 - 2 MB for those who need it, and no wait in the first request
         self._url, self._clock = url, clock
         self._lock = threading.Lock()
         self._keys: list[PyJWK] | None = None
@@ -48,7 +51,7 @@ class JwksKeys:
         self._begun_at: float | None = None
         self._running: threading.Event | None = None
 
-    def find(self, key_id: str | None) -> PyJWK | None:
+    def find(self, key_id: str | None) -> "PyJWK | None":
         """The key of this id; None when there is none in the newest document that could be had. A
         token may leave the id out where there is just one key.
 
@@ -64,7 +67,7 @@ class JwksKeys:
             raise KeysAway
         return found
 
-    def _known(self, key_id: str | None) -> PyJWK | None:
+    def _known(self, key_id: str | None) -> "PyJWK | None":
         keys = self._keys or []
         if key_id is None:
             return keys[0] if len(keys) == 1 else None
@@ -97,9 +100,11 @@ class JwksKeys:
             done.set()
 
 
-def read_keys(document: Any) -> list[PyJWK]:
+def read_keys(document: Any) -> "list[PyJWK]":
     """The keys of a JWKS document that may sign tokens; others are passed over: shared secrets,
     keys for encryption, unknown curves, short RSA keys."""
+    import jwt
+
     listed = document.get("keys") if isinstance(document, Mapping) else None
     if not isinstance(listed, list):
         raise ValueError("this is no JWKS document")
@@ -114,7 +119,7 @@ def read_keys(document: Any) -> list[PyJWK]:
         if one.get("use", "sig") != "sig" or not isinstance(one.get("kid", ""), str):
             continue
         try:
-            key = PyJWK(dict(one), algorithm=algorithm)
+            key = jwt.PyJWK(dict(one), algorithm=algorithm)
         except (jwt.PyJWTError, ValueError, TypeError):
             continue
         if algorithm == "ES256" or key.key.key_size >= LEAST_RSA_BITS:

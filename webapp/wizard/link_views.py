@@ -3,7 +3,6 @@
 import io
 from typing import Any
 
-import segno
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
@@ -148,6 +147,8 @@ def _letter(address: str) -> tuple[str, str]:
 
 def _qr(text: str) -> Markup:
     """The code as inline SVG, dark on light as cameras want it."""
+    import segno  # not at the top: few ask for a link, and it takes 1 MB
+
     out = io.BytesIO()
     segno.make(text, error="m", micro=False).save(
         out, kind="svg", xmldecl=False, scale=5, border=4, dark="#000", light="#fff",

@@ -20,13 +20,11 @@ class OnboardingSession(Model):
             "ix_onboarding_sessions_open_updated_at",
             "updated_at",
             sqlite_where=text("NOT completed"),
-            postgresql_where=text("NOT completed"),
         ),
         Index(
             "ix_onboarding_sessions_completed_at",
             "completed_at",
             sqlite_where=text("completed"),
-            postgresql_where=text("completed"),
         ),
     )
 

@@ -14,7 +14,6 @@ from webapp import (
     bounds,
     brand,
     cli,
-    compiled,
     compress,
     config,
     converters,
@@ -122,7 +121,6 @@ def create_app(environ: Mapping[str, str] | None = None) -> Flask:
     app.add_url_rule("/", view_func=_home)
     brand.init_app(app, settings)
     _set_up_templates(app, settings)
-    compiled.init_app(app, settings)
     kept.init_app(app)
     return app
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask
+from flask import Flask, g
 from flask_babel import Babel
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session
@@ -39,12 +39,12 @@ class OneConnection(Session):
 
     def get_bind(self, *_what: Any, **_more: Any) -> Connection:
         """That connection; there is one database."""
-        return _connection_of(self).connection
+        return current_connection().connection
 
     def close(self) -> None:
         """Give the connection back as well."""
         super().close()
-        _give_back(self)
+        _give_back()
 
 
 db = SQLAlchemy(
@@ -57,8 +57,6 @@ else:
 csrf = MaskedCSRF()
 babel = Babel()
 
-_WAITING = "acts that wait for the commit"
-_CONNECTION = "the connection at work"
 _BEGIN_SQLITE = "BEGIN IMMEDIATE"
 """Two readers that both want to write would deadlock on the upgrade of their locks."""
 _BEGIN_POSTGRES = "BEGIN ISOLATION LEVEL READ COMMITTED"
@@ -113,6 +111,7 @@ def engine_options(settings: Settings) -> dict[str, Any]:
 def init_app(app: Flask, settings: Settings) -> None:
     """Attach all extensions; `app.config` is complete by then."""
     db.init_app(app)
+    app.teardown_appcontext(_give_back)
     # A command, or a test of migrations: those who serve save the 11 MB of it.
     if "FLASK_RUN_FROM_CLI" in os.environ or "flask_migrate" in sys.modules:
         from flask_migrate import Migrate
@@ -154,15 +153,15 @@ def transaction() -> Iterator[None]:
 
     What was read before is forgotten first: a decision to write rests on what is read inside.
     """
-    session = db.session()
+    session, ours = db.session(), g._get_current_object()
     if session.in_transaction():
         session.rollback()
     if next(iter(session), None) is not None:
         session.expunge_all()
-    _give_back(session)
-    waiting: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
+    _give_back()
     connection = RawConnection(db.engine)
-    session.info.update({_WAITING: waiting, _CONNECTION: connection})
+    waiting: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
+    ours.connection, ours.waits_for_commit = connection, waiting
     try:
         try:
             connection.begin()
@@ -175,33 +174,30 @@ def transaction() -> Iterator[None]:
             connection.rollback()
             raise
     finally:
-        session.info.pop(_WAITING)
-        _give_back(session)
+        del ours.waits_for_commit
+        _give_back()
     for act, args in waiting:
         act(*args)
 
 
 def current_connection() -> RawConnection:
     """The connection that this request has at hand: of its transaction, else one in autocommit."""
-    return _connection_of(db.session())
-
-
-def _connection_of(session: Session) -> RawConnection:
-    found: RawConnection | None = session.info.get(_CONNECTION)
-    if found is None or (found.is_lost and _WAITING not in session.info):
-        found = session.info[_CONNECTION] = RawConnection(db.engine)
+    ours = g._get_current_object()
+    found: RawConnection | None = ours.get("connection")
+    if found is None or (found.is_lost and "waits_for_commit" not in ours):
+        found = ours.connection = RawConnection(db.engine)
     return found
 
 
-def _give_back(session: Session) -> None:
-    if connection := session.info.pop(_CONNECTION, None):
+def _give_back(_error: BaseException | None = None) -> None:
+    if connection := g.pop("connection", None):
         connection.close()
 
 
 def after_commit(act: Callable[..., None], *args: Any) -> None:
     """Call `act` once the transaction at hand is committed, and never when it is not. It must not
-    raise: what is committed stays so. Raises KeyError outside of a transaction."""
-    db.session.info[_WAITING].append((act, args))
+    raise: what is committed stays so. Raises AttributeError outside of a transaction."""
+    g.waits_for_commit.append((act, args))
 
 
 def _sqlite_connect(connection: sqlite3.Connection, _record: object) -> None:

@@ -30,6 +30,7 @@ longest time ago."""
 
 _MARK = secrets.token_hex(8)
 _HOLES = re.compile(f"\x02{_MARK}:(.*?)\x03")
+_PLAIN_TEXTS: frozenset[object] = frozenset({str, Markup})
 _SPECIAL = re.compile("[&<>'\"]")
 _OURS: Mapping[str, Callable[[], str]] = {"csrf": csrf_token, "nonce": csp_nonce}
 
@@ -164,7 +165,10 @@ def _ticked(field: str, value: object, checked: object) -> str:
 
 def there(texts: Mapping[str, Any]) -> tuple[Any, ...]:
     """Which texts there are, as a part of a key; what there is not, as it is."""
-    return (*texts, *[_shape(text) for text in texts.values()])
+    shapes = [
+        True if text.__class__ in _PLAIN_TEXTS and text else _shape(text) for text in texts.values()
+    ]
+    return (*texts, *shapes)
 
 
 def _shape(text: Any) -> bool | str | None:

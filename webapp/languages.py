@@ -197,7 +197,10 @@ def _translations(code: str) -> NullTranslations:
 
 
 def _of_request() -> NullTranslations:
-    return _translations(chosen())
+    try:  # as in `chosen`
+        return _translations(g._get_current_object().language)
+    except (AttributeError, RuntimeError):
+        return _translations(chosen())
 
 
 texts.come_from(_of_request)

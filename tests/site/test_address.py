@@ -231,3 +231,18 @@ def test_every_spelling_is_canonical_and_means_the_same(url: str, count: int) ->
     assert len(found) == len(set(found)) == count
     assert {comparable(one) for one in found} == {comparable(url)}
     assert all(normalise(one) == one for one in found)
+
+
+@pytest.mark.parametrize("code", [*range(32), 127, *range(128, 160)])
+def test_every_control_character_is_refused(code: int) -> None:
+    with pytest.raises(AddressError) as error:
+        normalise(f"example.com/a{chr(code)}b")
+    assert error.value.code == "control_characters"
+
+
+@pytest.mark.parametrize("sign", sorted(set(map(chr, range(33, 127))) - set("?#%")))
+def test_a_sign_in_a_path_is_written_one_way_beside_any_other(sign: str) -> None:
+    """Whether it is alone among plain letters or beside one that has to be written otherwise."""
+    alone = normalise(f"example.com/a{sign}b")
+    assert normalise(f"example.com/a{sign}b%7e").removesuffix("%7E") == alone
+    assert normalise(alone) == alone

@@ -70,6 +70,7 @@ _PERCENT = re.compile(r"%(?:[0-9a-fA-F]{2})?")
 _SAFE = frozenset(
     b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;=:@/%[]"
 )
+_UNTOUCHED = re.compile(r"[A-Za-z0-9._~/-]*")
 # Marks that turn the direction of writing: they make an address look like another one.
 _DIRECTION_MARKS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _INVISIBLE_AT_THE_ENDS = "\ufeff\u200b\u200e\u200f"
@@ -86,7 +87,7 @@ def normalise(text: str, allow: Collection[str] = frozenset(), max_length: int =
         raise AddressError("empty")
     if len(text) > max_length:
         raise AddressError("too_long", limit=max_length)
-    if any(_is_control(character) for character in text):
+    if not (text.isascii() and text.isprintable()) and any(map(_is_control, text)):
         raise AddressError("control_characters")
 
     scheme, rest = _split_scheme(text)
@@ -273,6 +274,8 @@ def _canonical_target(tail: str) -> str:
 
 
 def _quote(text: str, also: str = "") -> str:
+    if _UNTOUCHED.fullmatch(text):
+        return text
     text = _PERCENT.sub(lambda match: match[0].upper() if len(match[0]) == 3 else "%25", text)
     safe = _SAFE | frozenset(also.encode())
     return "".join(

@@ -309,9 +309,9 @@ def _visit(
 def problems(visit: Visit) -> list[tuple[Step, list[str]]]:
     """What stands in the way of completion: required steps that are not saved, and saved ones whose
     answers do not hold (any more), each with its messages. Every step is validated once more."""
-    found = []
+    found, saved = [], visit.saved
     for step in visit.journey.steps[:-1]:
-        if step.slug in visit.saved:
+        if step.slug in saved:
             stored = step.stored(visit)
             values = step.values(stored) if stored is not None else {}
             form = step.form(formdata=None, data=values)

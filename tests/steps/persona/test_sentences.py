@@ -10,6 +10,8 @@ import pytest
 
 from webapp.steps.persona import sentences
 from webapp.steps.persona.build import basis_sentence, build_persona, prefill
+from webapp.steps.persona.evidence import read_evidence
+from webapp.steps.persona.platforms import platform_persona
 from webapp.steps.persona.sentences import (
     SENTENCES,
     TERMS,
@@ -66,6 +68,18 @@ def test_the_codes_beside_a_text_say_it_again() -> None:
     assert made["b"] == ["Easy to read."]
     again = Sentence(**made["codes"]["a"][0])
     assert words_of(again) == made["a"]
+
+
+def test_one_persona_s_advice_is_not_changed_through_another_s() -> None:
+    """Sentences that are the same for every writer are formed once; what is rendered is a copy."""
+    writer = read_evidence({}, None, None)
+    first = render(platform_persona("linkedin", writer, None))
+    again = render(platform_persona("linkedin", writer, None))
+    assert first == again
+    for parts in first["codes"].values():
+        for part in parts:
+            part["values"]["fold"] = "changed"
+    assert render(platform_persona("linkedin", writer, None)) == again
 
 
 def test_every_generated_sentence_goes_through_the_translation() -> None:

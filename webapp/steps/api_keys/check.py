@@ -8,13 +8,15 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from webapp.config import settings
 from webapp.site.address import AddressError
-from webapp.site.fetch import FetchError, FetchPolicy, Reply, ask
 from webapp.steps.api_keys.providers import BY_NAME, Provider, mend
 from webapp.texts import gettext as _
+
+if TYPE_CHECKING:
+    from webapp.site.fetch import Reply
 
 DEADLINE_SECONDS = 8
 MOST_READ = 64 * 1024
@@ -117,6 +119,8 @@ def check(name: str, key: str) -> Verdict:
             name=provider.label,
         )
         return Verdict(True, "unknown", said)
+    from webapp.site.fetch import FetchError  # few are ever asked, and it takes 1 MB
+
     if not _turns.acquire(timeout=1):
         return Verdict(True, "unknown", _("Many keys are being checked. Try again in a minute."))
     try:
@@ -129,7 +133,9 @@ def check(name: str, key: str) -> Verdict:
     return _meaning(provider, endpoint, reply)
 
 
-def _ask(endpoint: Endpoint, key: str) -> Reply:
+def _ask(endpoint: Endpoint, key: str) -> "Reply":
+    from webapp.site.fetch import FetchPolicy, ask
+
     config = settings()
     policy = FetchPolicy(
         user_agent=config.app_name,
@@ -142,7 +148,7 @@ def _ask(endpoint: Endpoint, key: str) -> Reply:
     return ask(endpoint.base + endpoint.path, policy, endpoint.headers(key))
 
 
-def _meaning(provider: Provider, endpoint: Endpoint, reply: Reply) -> Verdict:
+def _meaning(provider: Provider, endpoint: Endpoint, reply: "Reply") -> Verdict:
     status, name = reply.status, provider.label
     if 200 <= status < 300 or status in endpoint.also_accepts:
         return Verdict(True, "accepted", _("%(name)s accepts this key.", name=name))

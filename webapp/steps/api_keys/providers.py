@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from webapp.texts import gettext as _
 
 MAX_LENGTH = 256
+_LETTERS = re.compile(r"[!-~]+")
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Provider:
                 "Copy the key alone, without the text around it.",
                 n=MAX_LENGTH,
             )
-        if not re.fullmatch(r"[!-~]+", key):
+        if not _LETTERS.fullmatch(key):
             return _(
                 "This holds a space or a letter that no key has. "
                 "Copy the key alone, without the text around it."
@@ -92,8 +93,8 @@ def mend(key: str) -> str:
 
     A space inside stays, as nobody knows which side of it is the key.
     """
-    if len(key) > 4 * MAX_LENGTH:
-        return key  # it is no key, whatever is taken away
+    if not key or len(key) > 4 * MAX_LENGTH:
+        return key  # nothing, or no key whatever is taken away
     key = "".join(c for c in key if c not in "\r\n" and unicodedata.category(c) != "Cf")
     before = None
     while key != before:

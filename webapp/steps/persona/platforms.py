@@ -19,6 +19,7 @@ standard. Recommended lengths are targets of the same kind.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from webapp.steps.persona.evidence import (
@@ -320,7 +321,7 @@ def _practices(platform: Platform, writer: Evidence, optimal: int) -> list[Sente
                 limit=platform.paragraph,
             )
         )
-    advice += [_habit(code, platform) for code in platform.practices]
+    advice += [_habit(code, platform.fold) for code in platform.practices]
     return advice
 
 
@@ -337,7 +338,7 @@ def _length_advice(platform: Platform, mean: float | None, optimal: int) -> Sent
 
 
 def _dos(platform: Platform, writer: Evidence) -> list[Sentence]:
-    advice = [_habit(code, platform) for code in platform.dos]
+    advice = [_habit(code, platform.fold) for code in platform.dos]
     room = sentences_that_fit(platform, writer.sentence_length)
     if room is not None:
         advice.append(sentence("thread" if room < 3 else "one_post"))
@@ -357,7 +358,7 @@ def _dos(platform: Platform, writer: Evidence) -> list[Sentence]:
 
 
 def _donts(platform: Platform, writer: Evidence, tone: str | None) -> list[Sentence]:
-    advice = [_habit(code, platform) for code in platform.donts]
+    advice = [_habit(code, platform.fold) for code in platform.donts]
     shouted = writer.exclamation_share
     if shouted is not None and shouted >= MANY_EXCLAMATIONS and "Casual" not in platform.tones:
         advice.append(sentence("fewer_exclamations"))
@@ -366,8 +367,9 @@ def _donts(platform: Platform, writer: Evidence, tone: str | None) -> list[Sente
     return advice
 
 
-def _habit(code: str, platform: Platform) -> Sentence:
-    return sentence(code, fold=platform.fold)
+@lru_cache(maxsize=500)
+def _habit(code: str, fold: int | None) -> Sentence:
+    return sentence(code, fold=fold)
 
 
 def _rounded(value: float | None) -> float | None:

@@ -313,6 +313,8 @@ def words_of(
 ) -> str:
     """The sentence in words. The values are put in once and not read again."""
     text = translate(SENTENCES[what.code])
+    if not what.values and (said := _without_values(text)) is not None:
+        return said
     values = {name: _in_words(name, value, translate) for name, value in what.values.items()}
     parts = _parts_of(text)
     if parts is None:
@@ -335,6 +337,12 @@ def _parts_of(text: str) -> list[tuple[str, str | None, str]] | None:
     return parts
 
 
+@lru_cache(maxsize=2000)
+def _without_values(text: str) -> str | None:
+    """What a text that asks for no values says; None for one that does."""
+    return None if _fields_of(text) else Formatter().vformat(text, (), {})
+
+
 def paragraph_of(
     sentences: list[Sentence], translate: Translate = as_written, number: WriteNumber = as_counted
 ) -> str:
@@ -352,17 +360,18 @@ def render(section: Mapping[str, Any], translate: Translate = as_written) -> dic
     codes: dict[str, list[dict[str, Any]]] = {}
     for key, value in section.items():
         parts: list[Sentence] = []
-        if isinstance(value, Sentence):
+        kind = type(value)  # a persona has hundreds of values, most of them none of these
+        if kind is dict:
+            spoken[key] = render(value, translate)
+        elif kind is Sentence:
             parts = [value]
             spoken[key] = words_of(value, translate)
-        elif isinstance(value, Paragraph):
+        elif kind is Paragraph:
             parts = list(value)
             spoken[key] = paragraph_of(value, translate)
-        elif isinstance(value, list) and value and isinstance(value[0], Sentence):
+        elif kind is list and value and type(value[0]) is Sentence:
             parts = value
             spoken[key] = [words_of(one, translate) for one in value]
-        elif isinstance(value, Mapping):
-            spoken[key] = render(value, translate)
         else:
             spoken[key] = value
         if parts:

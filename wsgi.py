@@ -1,6 +1,5 @@
 """What the application server and the `flask` command import."""
 
-import gc
 import os
 import sys
 import threading
@@ -32,8 +31,5 @@ if serves:
     meters.expect(step.slug for step in app.extensions["journey"])
     threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
     jobs.watch(app, dict(os.environ))
-    # What is here now stays: looking through it again and again took a tenth of a journey's CPU.
-    gc.collect()
-    gc.freeze()
 else:
     compiled.compile_all(app)  # `flask db upgrade` comes before those who serve

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from werkzeug.datastructures import MultiDict
+from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from tests.conftest import MakeApp, StartServer
 from tests.journeys.walk import ANSWERS, KEYS, SAME_ORIGIN, begin, path_of, sql, walk
@@ -277,6 +278,34 @@ def test_a_body_that_is_too_large_or_no_form_is_left_alone(app: Flask) -> None:
     assert [one.status_code for one in (large, broken, json_body, head)] == [503] * 4
     assert large.headers["Connection"] == "close"
     assert head.data == b""
+
+
+class SlowBody:
+    """A form whose sender takes their time."""
+
+    def __init__(self) -> None:
+        self.asked, self.sent = threading.Event(), threading.Event()
+
+    def read(self, _size: int = -1) -> bytes:
+        """What was sent, once it is."""
+        self.asked.set()
+        self.sent.wait(10)
+        return b"industry=clocks"
+
+
+def test_one_is_refused_at_a_time_but_nobody_waits_for_a_slow_sender(app: Flask) -> None:
+    path, body = path_of("website"), SlowBody()
+    slow = EnvironBuilder(
+        path, method="POST", headers=SAME_ORIGIN, data=b"industry=clocks",
+        content_type="application/x-www-form-urlencoded",
+    ).get_environ()  # fmt: skip
+    slow["wsgi.input"] = body
+    with _full(app), ThreadPoolExecutor(1) as threads:
+        answer = threads.submit(run_wsgi_app, app, slow)
+        assert body.asked.wait(5)
+        assert app.test_client().get(path).status_code == 503
+        body.sent.set()
+        assert answer.result()[1].startswith("503")
 
 
 # -- the real server -------------------------------------------------------------------------------

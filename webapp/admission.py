@@ -112,11 +112,22 @@ class Refusals:
         self._shell = lru_cache(256)(self._rendered)
         self._language = lru_cache(1024)(self._chosen)
         self._slug = lru_cache(256)(self._slug_of)
+        self._turn = threading.Lock()
 
     def __call__(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
-        """A page, a page that keeps what was typed, or a problem document."""
+        """A page, a page that keeps what was typed, or a problem document.
+
+        One thread refuses at a time: a crowd of them would take the interpreter from the few that
+        serve, each time that one of these waits for the database.
+        """
+        body = _body(environ)  # outside of the turn: a client may take its time
+        with self._turn:
+            return self._refuse(environ, start, body)
+
+    def _refuse(
+        self, environ: WSGIEnvironment, start: StartResponse, body: bytes | None
+    ) -> Iterable[bytes]:
         path, cookies = environ.get("PATH_INFO", ""), environ.get("HTTP_COOKIE", "")
-        body = _body(environ)
         language = self._language(
             environ.get("QUERY_STRING", ""),
             _cookie(cookies, self._language_cookie),

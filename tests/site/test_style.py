@@ -252,4 +252,5 @@ HOSTILE = [
 def test_a_hostile_text_is_measured_quickly(number: int, language: str) -> None:
     started = time.process_time()
     measure(HOSTILE[number], language)
-    assert time.process_time() - started < 1.5
+    # Half a second to one; what grows with the square of the length takes minutes.
+    assert time.process_time() - started < 5

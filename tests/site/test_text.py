@@ -195,7 +195,8 @@ HOSTILE = {
 def test_a_hostile_page_is_read_quickly_or_not_at_all(name: str) -> None:
     started = time.process_time()
     page = read("<html><body>" + HOSTILE[name])
-    assert time.process_time() - started < 3
+    # One to two seconds; what grows with the square of the length takes minutes.
+    assert time.process_time() - started < 8
     assert len(page.paragraphs) <= 3_000
     assert len(page.links) <= 1_000
 

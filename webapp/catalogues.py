@@ -8,15 +8,15 @@ of the code, and with the code of a language it adds that one.
 
 import hashlib
 import io
-import os
 import sys
-import tempfile
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from babel import Locale, UnknownLocaleError
 from babel.support import Translations
+
+from webapp.files import write_whole
 
 if TYPE_CHECKING:
     from babel.messages.catalog import Catalog
@@ -85,11 +85,7 @@ def _keep(compiled: Path, content: bytes) -> None:
     at each start."""
     older = list(compiled.parent.glob("messages.*.mo"))
     try:
-        handle, name = tempfile.mkstemp(dir=compiled.parent, suffix=".new")
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(name).chmod(0o644)
-        Path(name).replace(compiled)
+        write_whole(compiled, content, mode=0o644)
         for path in older:
             path.unlink(missing_ok=True)
     except OSError:

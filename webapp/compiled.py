@@ -8,9 +8,7 @@ be written, each process compiles for itself.
 
 import hashlib
 import hmac
-import os
 import sys
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,6 +17,7 @@ from flask import Flask
 from jinja2.bccache import Bucket, BytecodeCache
 
 from webapp.config import Settings
+from webapp.files import write_whole
 
 _SIGNATURE = hashlib.sha256().digest_size
 
@@ -44,14 +43,7 @@ class SignedCache(BytecodeCache):
         code = bucket.bytecode_to_string()
         with suppress(OSError):
             self._folder.mkdir(mode=0o700, exist_ok=True)
-            handle, draft = tempfile.mkstemp(dir=self._folder)  # mode 0600
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    file.write(self._sign(bucket, code) + code)
-                os.replace(draft, self._folder / bucket.key)
-            except OSError:
-                os.unlink(draft)
-                raise
+            write_whole(self._folder / bucket.key, self._sign(bucket, code) + code)
 
     def _sign(self, bucket: Bucket, code: bytes) -> bytes:
         belongs_to = f"{bucket.key} {bucket.checksum} ".encode()

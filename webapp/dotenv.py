@@ -7,11 +7,12 @@ whole, mode 0600, and one writer works at a time.
 import fcntl
 import os
 import re
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+
+from webapp.files import write_whole
 
 LOCK_SECONDS = 2
 
@@ -46,7 +47,7 @@ def update(path: Path, values: Mapping[str, str], gone: Mapping[str, str]) -> bo
     after = edited(before, quoted, gone)
     if after == before:
         return False
-    _replace(path, after.encode("utf-8", "surrogateescape"))
+    write_whole(path, after.encode("utf-8", "surrogateescape"), durable=True)
     return True
 
 
@@ -132,25 +133,3 @@ def _pieces(text: str) -> Iterator[tuple[str, re.Match[str] | None]]:
         end = (found or _LINE.match(text, position)).end()  # type: ignore[union-attr]
         yield text[position:end], found
         position = end
-
-
-def _replace(path: Path, data: bytes) -> None:
-    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=path.name + ".")  # mode 0600
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(draft, path)
-    except BaseException:
-        os.unlink(draft)
-        raise
-    _sync(path.parent)
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -43,7 +43,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "files": (),
     "dotenv": ("files",),
     "vault": ("config",),
-    "application": ("headers",),
+    "application": ("bounds", "headers"),
     "headers": (),
     "signing": (),
     "security": ("config", "headers"),

@@ -25,10 +25,10 @@ from werkzeug.sansio.http import parse_cookie
 from werkzeug.sansio.utils import get_host
 from werkzeug.utils import cached_property
 
+from webapp.bounds import FORM
 from webapp.headers import LONGEST_KEPT, Fields, kept_if_short
 
 _NO_RULES = Map()
-_FORM = "application/x-www-form-urlencoded"
 _PLAIN_PATH = re.compile(r"/(?!/)[\w/.-]*(\?[\w=&.-]+)?", re.ASCII)
 """Where most redirects lead: nothing in it has to be escaped."""
 
@@ -69,7 +69,7 @@ class Asked(Request):
 
     def _load_form_data(self) -> None:
         body = getattr(self, "_cached_data", b"")
-        if "form" in self.__dict__ or not body or not body.isascii() or self.mimetype != _FORM:
+        if "form" in self.__dict__ or not body or not body.isascii() or self.mimetype != FORM:
             super()._load_form_data()
             return
         form = _Values(_pairs(body.decode("ascii")))

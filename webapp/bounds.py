@@ -96,23 +96,19 @@ def _check_body(asked: Request) -> None:
     if kind == PARTS and _FILE.search(body):
         raise Refused(415, _("No file is asked for here."))
     _check_text(body, nul=kind == JSON)
-    if kind == FORM and b"\0" not in body and len(body) <= MAX_VALUE:
-        _check_names(asked)  # no value holds more than the body
-    elif kind != JSON:
-        _check_names(asked)
-        _check_values(asked)
+    if kind != JSON:
+        # No value holds more than the body does: most need no look at their values one by one.
+        _check_fields(asked, kind == PARTS or b"\0" in body or len(body) > MAX_VALUE)
 
 
-def _check_names(asked: Request) -> None:
-    if max(map(len, asked.form), default=0) > MAX_NAME:
+def _check_fields(asked: Request, values_too: bool) -> None:
+    fields = list(asked.form.lists()) if values_too else []
+    names_fit = max(map(len, asked.form), default=0) <= MAX_NAME
+    texts = (text for _name, values in fields for text in values)
+    if not names_fit or any(len(text) > MAX_VALUE for text in texts):
         raise Refused(413, _("One of the fields is longer than a field of ours can be."))
-
-
-def _check_values(asked: Request) -> None:
     is_theirs = asked.endpoint in CHECK_THEIR_TEXTS
-    for name, values in asked.form.lists():
-        if max(map(len, values), default=0) > MAX_VALUE:
-            raise Refused(413, _("One of the fields is longer than a field of ours can be."))
+    for name, values in fields:
         lenient = is_theirs and name not in NO_TEXTS
         if "\0" in name or (not lenient and any("\0" in value for value in values)):
             _check_text(b"\0")

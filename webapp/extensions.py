@@ -83,29 +83,23 @@ def engine_options(settings: Settings) -> dict[str, Any]:
         "pool_use_lifo": True,  # the connection that was used last knows its statements and pages
         "hide_parameters": True,  # a failing statement is logged, what people typed is not
     }
+    connect_args: dict[str, Any]
     if settings.is_sqlite:
-        return common | {
-            "connect_args": {"timeout": BUSY_SECONDS},
-            "execution_options": {"begin": _BEGIN_SQLITE},
-        }
-    from webapp.postgres import ANSWER_SECONDS, within  # the driver is loaded where it is used
+        begin, connect_args = _BEGIN_SQLITE, {"timeout": BUSY_SECONDS}
+    else:
+        from webapp.postgres import patience  # the driver is loaded where it is used
 
-    if not settings.prepared_statements:
-        # PgBouncer hands the next transaction to another connection of the server: what was
-        # prepared or set on this one is not there, and it refuses `options`.
-        connect_args: dict[str, Any] = {"connect_timeout": 3, "prepare_threshold": None}
-        return common | {
-            "connect_args": connect_args,
-            "execution_options": {"begin": f"{_BEGIN_POSTGRES}; {within(BUSY_SECONDS)}"},
-        }
-    return common | {
-        "execution_options": {"begin": _BEGIN_POSTGRES},
-        "connect_args": {
-            "connect_timeout": 3,
-            "options": f"-c lock_timeout={BUSY_SECONDS}s "
-            f"-c statement_timeout={int(ANSWER_SECONDS * 1000)} -c timezone=UTC",
-        },
-    }
+        begin, connect_args = _BEGIN_POSTGRES, {"connect_timeout": 3}
+        waits = patience(BUSY_SECONDS).items()
+        if settings.prepared_statements:
+            options = "".join(f" -c {name}={milliseconds}" for name, milliseconds in waits)
+            connect_args["options"] = f"-c timezone=UTC{options}"
+        else:
+            # PgBouncer hands the next transaction to another connection of the server: what was
+            # prepared or set on this one is not there, and it refuses `options`.
+            connect_args["prepare_threshold"] = None
+            begin += "".join(f"; SET LOCAL {name} = {milliseconds}" for name, milliseconds in waits)
+    return common | {"connect_args": connect_args, "execution_options": {"begin": begin}}
 
 
 def init_app(app: Flask, settings: Settings) -> None:

@@ -49,10 +49,10 @@ def still_there(driver: psycopg.Connection[Any], _record: Any, _proxy: Any) -> N
     raise DisconnectionError("the server has hung up")
 
 
-def within(lock_seconds: int) -> str:
-    """What a write says at its beginning on a connection without parameters of its own: how long it
-    waits for a lock. A read waits for none, and for its answer as long as `BoundedConnection`."""
-    return (
-        f"SET LOCAL lock_timeout = '{lock_seconds}s'; "
-        f"SET LOCAL statement_timeout = {int(ANSWER_SECONDS * 1000)}"
-    )
+def patience(lock_seconds: int) -> dict[str, int]:
+    """PostgreSQL's settings, in milliseconds: how long a write waits for a lock, and whoever asks
+    for an answer."""
+    return {
+        "lock_timeout": lock_seconds * 1000,
+        "statement_timeout": int(ANSWER_SECONDS * 1000),
+    }

@@ -40,10 +40,12 @@ class RawConnection:
     @property
     def connection(self) -> Connection:
         """SQLAlchemy's; it takes part in the transaction at hand."""
-        if self._connection is None:
-            self._connection = Connection(self._engine, self._pooled)
-            if self._writes:
-                self._transaction = self._connection.begin()
+        return self._connection or self._wrap()
+
+    def _wrap(self) -> Connection:
+        self._connection = Connection(self._engine, self._pooled)
+        if self._writes:
+            self._transaction = self._connection.begin()
         return self._connection
 
     def execute(self, text: str, given: Any = (), returns_rows: bool = False) -> Sequence[Any]:
@@ -70,7 +72,7 @@ class RawConnection:
         self.execute(self._engine.get_execution_options()["begin"])
         self._writes = True
         if self._engine.dispatch.commit or self._engine.dispatch.rollback:
-            self.connection  # noqa: B018 - it tells those who listen
+            self._wrap()  # it tells those who listen
 
     def commit(self) -> None:
         """Make what was written last."""

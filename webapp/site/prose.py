@@ -99,7 +99,8 @@ def _ends(
     mark = match["mark"]
     if mark is None:
         return True
-    after = text[_OPENING.match(text, match.end()).end() :][:40]  # type: ignore[union-attr]
+    begin = _OPENING.match(text, match.end()).end()  # type: ignore[union-attr]
+    after = text[begin : begin + 40]
     lower_follows = capitals and after[:1].islower()
     if mark != ".":
         # "Stop!" he said. / Wait... what? / but: Really? yes.

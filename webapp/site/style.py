@@ -220,12 +220,17 @@ def _share(hits: Iterable[bool], total: int) -> float | None:
 def _ending(sentence: str) -> str:
     """The marks at the end of a sentence: from its last letter or digit on."""
     end = sentence[-12:]
-    last = max((i for i, character in enumerate(end) if character.isalnum()), default=-1)
-    return end[last + 1 :]
+    for place in range(len(end), 0, -1):
+        if end[place - 1].isalnum():
+            return end[place:]
+    return end
+
+
+_QUESTION_MARKS = frozenset("?\uff1f\u061f")
 
 
 def _is_question(sentence: str) -> bool:
-    return any(mark in _ending(sentence) for mark in "?\uff1f\u061f")
+    return not _QUESTION_MARKS.isdisjoint(_ending(sentence))
 
 
 def _is_exclamation(sentence: str) -> bool:
@@ -321,7 +326,8 @@ def _of_vocabulary(
             # "Sie" at the start of a sentence may be "she" or "they"; later it is "you".
             second += sum(word in polite for word in words[1:])
     texts = [_plain(sentence) for sentence, _ in counted]
-    transitions = Counter(phrase for text in texts for phrase in _transitions(text, vocabulary))
+    joined = [_transitions(text, vocabulary) for text in texts]
+    transitions = Counter(phrase for phrases in joined for phrase in phrases)
     passive = vocabulary.passive
     hedges = attitude.pattern(attitude.HEDGES[language])
     certainty = attitude.pattern(attitude.CERTAINTY[language])
@@ -338,9 +344,7 @@ def _of_vocabulary(
             {"phrase": phrase, "count": count}
             for phrase, count in sorted(transitions.items(), key=lambda item: (-item[1], item[0]))
         ][:12],
-        "transition_share": _share(
-            (bool(_transitions(text, vocabulary)) for text in texts), len(texts)
-        ),
+        "transition_share": _share(map(bool, joined), len(joined)),
         "hedge_share": _share((hedges.search(t) is not None for t in texts), len(texts)),
         "certainty_share": _share((certainty.search(t) is not None for t in texts), len(texts)),
         "top_words": _top_words(counted, lower, vocabulary, language, total),

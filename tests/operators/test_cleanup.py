@@ -313,7 +313,8 @@ def test_a_cleanup_that_was_killed_is_simply_run_again(any_app: Flask, tmp_path:
     )
     deadline = time.monotonic() + 60
     with any_app.app_context():
-        while len(left()) == 4001:
+        count = select(func.count()).select_from(OnboardingSession)  # quicker than to read them
+        while db.session.scalar(count) == 4001:
             assert time.monotonic() < deadline
             assert process.poll() is None
         process.kill()

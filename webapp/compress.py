@@ -28,8 +28,9 @@ for the same."""
 _WITH_HEADER = 31
 """What zlib calls the window's size and gzip's header around it."""
 
-_static: dict[tuple[str, str], bytes] = {}
-"""Compressed files by path and entity tag; as many as there are in `static/`."""
+_static: dict[str, tuple[str, bytes]] = {}
+"""Files by path: the entity tag and what they are compressed; as many as there are in `static/`.
+Several threads may put the same file in."""
 
 
 def init_app(app: Flask) -> None:
@@ -65,15 +66,14 @@ def compress(response: Response) -> Response:
 
 def _compress_file(response: Response) -> None:
     tag = response.get_etag()[0] or ""
-    key = (request.path, tag)
-    if key not in _static:
-        response.direct_passthrough = False
-        for old in [one for one in _static if one[0] == request.path]:
-            _static.pop(old, None)
-        _static[key] = gzip.compress(response.get_data(), 9, mtime=0)
-    response.close()
+    path = request.path
+    kept, compressed = _static.get(path, (None, b""))
     response.direct_passthrough = False
-    response.set_data(_static[key])
+    if kept != tag:
+        compressed = gzip.compress(response.get_data(), 9, mtime=0)
+        _static[path] = tag, compressed
+    response.close()
+    response.set_data(compressed)
     response.set_etag(tag, weak=True)  # the same file, other bytes
 
 

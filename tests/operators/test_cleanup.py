@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -285,6 +286,25 @@ def test_batches_follow_from_the_time_that_others_wait_for_them(
     first = cleanup.FIRST_BATCH
     assert sizes[60] == [first, 2 * first, 4 * first, 5]
     assert sizes[0.0][:3] == [first, 1, 1]
+
+
+def test_sqlite_saves_come_upon_a_pause_and_upon_no_log_that_the_cleanup_left(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who waits for the lock looks for it every 25 ms; whose commit finds a long log copies it."""
+    pauses: list[float] = []
+    clock = SimpleNamespace(monotonic=time.monotonic, sleep=pauses.append)
+    monkeypatch.setattr(cleanup, "time", clock)
+    monkeypatch.setattr(cleanup, "BATCH", 10)
+    with app.app_context():
+        sessions(hours=48, count=35)
+        assert cleanup.run(24).deleted == 35
+        assert len(pauses) == 3
+        assert min(pauses) >= 0.025
+        log = Path(f"{db.engine.url.database}-wal")
+        before = log.stat().st_size
+        sessions(hours=1)
+        assert log.stat().st_size == before, "the log was copied, and begins anew"
 
 
 def test_a_call_ends_when_its_time_is_up_and_the_next_one_goes_on(

@@ -14,7 +14,7 @@ from webapp import audit, tally, webhooks
 from webapp.apidoc import BOOLEAN, INTEGER, MOMENT, STRING, Operation, answer, documented
 from webapp.config import settings
 from webapp.errors import problem
-from webapp.extensions import csrf, db, transaction
+from webapp.extensions import checkpoint, csrf, db, transaction
 from webapp.operators.door import refusal
 from webapp.types import now
 from webapp.wizard import history
@@ -32,11 +32,14 @@ then reads the whole table."""
 BATCH = 500
 """Sessions that are deleted in one transaction, at most."""
 FIRST_BATCH = 50
-HELD_SECONDS = 0.025
+HELD_SECONDS = 0.01
 """How long one transaction should take: on SQLite every save waits for it, so the batches grow and
 shrink towards this. (docs/performance.md has the figures that it was chosen by.)"""
 PAUSES = 1.0
 """How long others have the database to themselves after each batch, in times of what it took."""
+LEAST_PAUSE = {"sqlite": 0.03}
+"""Seconds, at least: who waits for SQLite's lock looks for it every 25 ms at first, so that all who
+wait come upon the pause."""
 CALL_SECONDS = 20
 """How long a call of the route deletes; what is left, the next call deletes."""
 CARE_SECONDS = 2
@@ -135,12 +138,13 @@ def _batches(which: Any, order: Any, by: dict[str, Any], **why: int) -> Iterator
             elif size:
                 audit.amend(entry_id, **told)
         held = time.monotonic() - begun
+        checkpoint()
         last = size < batch
         yield size, last
         if last:
             return
         batch = max(1, min(BATCH, 2 * batch, int(batch * HELD_SECONDS / max(held, 0.001))))
-        time.sleep(held * PAUSES)
+        time.sleep(max(held * PAUSES, LEAST_PAUSE.get(db.engine.dialect.name, 0)))
 
 
 def _abandoned(cutoff: datetime) -> ColumnElement[bool]:

@@ -6,6 +6,7 @@ import pytest
 from flask import Flask, Response
 
 from tests.support.pages import PageClient
+from webapp import compress
 
 GZIP = {"Accept-Encoding": "gzip, deflate, br, zstd"}
 
@@ -38,6 +39,16 @@ def test_it_is_what_the_browser_asks_for(client: PageClient, accepted: str, want
     response = client.flask.get("/onboarding/", headers={"Accept-Encoding": accepted})
     assert response.status_code == 200
     assert (response.headers.get("Content-Encoding") == "gzip") is wanted
+
+
+def test_a_file_is_kept_once_under_whatever_address(client: PageClient) -> None:
+    """Or made-up addresses would fill the memory."""
+    compress._static.clear()
+    for detours in range(3):
+        path = "/static/" + detours * "./" + "css/app.css"
+        answer = client.flask.get(path, headers=GZIP, buffered=True)
+        assert answer.status_code == 200
+    assert list(compress._static) == ["/static/css/app.css"]
 
 
 def test_static_files_are_compressed_once_and_known_again(client: PageClient) -> None:

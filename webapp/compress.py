@@ -5,6 +5,7 @@ response, and typed values come back to pages of ours alone.
 """
 
 import gzip
+from posixpath import normpath
 
 from flask import Flask, Response, request
 from isal import isal_zlib
@@ -66,7 +67,7 @@ def compress(response: Response) -> Response:
 
 def _compress_file(response: Response) -> None:
     tag = response.get_etag()[0] or ""
-    path = request.path
+    path = normpath(request.path)  # `css/./app.css` is the same file
     kept, compressed = _static.get(path, (None, b""))
     response.direct_passthrough = False
     if kept != tag:

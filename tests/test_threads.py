@@ -2,9 +2,8 @@
 
 import gzip
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
+from functools import partial
 
 import pytest
 from flask import Flask
@@ -12,6 +11,7 @@ from flask import Flask
 from tests.conftest import MakeApp
 from tests.journeys.walk import sql, walk
 from tests.support.pages import PageClient
+from tests.wizard.samples import at_once
 from webapp import compress
 
 THREADS = 8
@@ -26,25 +26,13 @@ def hasty_switches() -> Iterator[None]:
     sys.setswitchinterval(before)
 
 
-def at_once(does: Callable[[int], object]) -> list[object]:
-    """What `does` returns for each of some threads that begin together; its errors are raised."""
-    barrier = threading.Barrier(THREADS)
-
-    def do(number: int) -> object:
-        barrier.wait(30)
-        return does(number)
-
-    with ThreadPoolExecutor(THREADS) as pool:
-        return list(pool.map(do, range(THREADS)))
-
-
 def test_the_first_requests_for_a_static_file(app: Flask) -> None:
     """Two pages that a browser opens together ask a new process for the same file twice."""
     browser = app.test_client()
     for path in ("js/focus.js", "css/app.css", "js/draft.js", "js/times.js"):
         plain = browser.get(f"/static/{path}", buffered=True).data
 
-        def ask(_number: int, path: str = path) -> bytes:
+        def ask(path: str = path) -> bytes:
             headers = {"Accept-Encoding": "gzip"}
             answer = app.test_client().get(f"/static/{path}", headers=headers, buffered=True)
             assert answer.status_code == 200
@@ -52,7 +40,7 @@ def test_the_first_requests_for_a_static_file(app: Flask) -> None:
 
         for _ in range(20):
             compress._static.clear()
-            assert set(at_once(ask)) == {plain}
+            assert at_once(*[ask] * THREADS) == [plain] * THREADS
 
 
 def test_the_first_journeys(make_app: MakeApp, any_url: str) -> None:
@@ -65,5 +53,6 @@ def test_the_first_journeys(make_app: MakeApp, any_url: str) -> None:
         page = walk(client, changes={"website": {"industry": industry}}).source
         assert page.count("clocks of number") == page.count(industry) > 0
 
-    at_once(visit)
+    calls = (partial(visit, number) for number in range(THREADS))
+    assert at_once(*calls) == [None] * THREADS
     assert sql(app, "SELECT count(*) FROM onboarding_sessions") == [(THREADS,)]

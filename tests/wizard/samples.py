@@ -4,6 +4,7 @@ application context."""
 import threading
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from flask import Flask
@@ -134,18 +135,27 @@ def age(session_id: str, hours: float) -> None:
 
 
 def together(app: Flask, *calls: Callable[[], Any]) -> list[Any]:
-    """Call all of these at the same moment, each in a thread and a context of its own; returns what
-    they returned or raised, in their order."""
+    """As `at_once`, each call in a context of its own."""
+
+    def within(call: Callable[[], Any]) -> Any:
+        with app.app_context():
+            return call()
+
+    return at_once(*(partial(within, call) for call in calls))
+
+
+def at_once(*calls: Callable[[], Any]) -> list[Any]:
+    """Call all of these at the same moment, each in a thread of its own; returns what they returned
+    or raised, in their order."""
     barrier = threading.Barrier(len(calls))
     results: list[Any] = [None] * len(calls)
 
     def run(number: int, call: Callable[[], Any]) -> None:
-        with app.app_context():
-            barrier.wait(10)
-            try:
-                results[number] = call()
-            except Exception as error:
-                results[number] = error
+        barrier.wait(10)
+        try:
+            results[number] = call()
+        except Exception as error:
+            results[number] = error
 
     threads = [threading.Thread(target=run, args=pair) for pair in enumerate(calls)]
     for thread in threads:

@@ -30,6 +30,12 @@ class _Ready:
     row: Callable[[Sequence[Any]], Any]
     convert: Sequence[tuple[int, Convert]]
 
+    def read(self, rows: Sequence[Any]) -> list[Any]:
+        """Rows of the driver, as named tuples."""
+        if self.convert:
+            rows = [_converted(row, self.convert) for row in rows]
+        return [self.row(row) for row in rows]
+
 
 class Prepared:
     """A statement of Core. What differs each time are its bound parameters, by name."""
@@ -41,16 +47,27 @@ class Prepared:
 
     def run(self, values: Mapping[str, Any]) -> list[Any]:
         """Execute it in the transaction of this request, if there is one; the rows that it returns,
-        as named tuples. Raises SQLAlchemy's DBAPIError."""
+        as named tuples. Raises SQLAlchemy's DBAPIError; in a transaction, where it returns no rows,
+        only with the next statement that does, or with the commit."""
         connection = current_connection()
-        dialect = connection.dialect
+        ready = self._for(connection.dialect)
+        rows = connection.execute(ready.text, _bound(ready, values), ready.returns_rows)
+        return ready.read(rows)
+
+    def _for(self, dialect: Dialect) -> _Ready:
         ready = self._ready.get(dialect.name)
         if ready is None:
             ready = self._ready[dialect.name] = _prepare(self._make(), dialect)
-        rows = connection.execute(ready.text, _bound(ready, values), ready.returns_rows)
-        if ready.convert:
-            rows = [_converted(row, ready.convert) for row in rows]
-        return [ready.row(row) for row in rows]
+        return ready
+
+
+def run_all(statements: Sequence[Prepared], values: Mapping[str, Any]) -> list[list[Any]]:
+    """The rows of each of several statements that return some, as `run` gives them. Where the
+    database can do it they are sent together, so that none waits for another one's answer."""
+    connection = current_connection()
+    ready = [one._for(connection.dialect) for one in statements]
+    found = connection.execute_all([(one.text, _bound(one, values)) for one in ready])
+    return [one.read(rows) for one, rows in zip(ready, found, strict=True)]
 
 
 def _converted(row: Sequence[Any], converts: Sequence[tuple[int, Convert]]) -> Any:

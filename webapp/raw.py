@@ -10,6 +10,9 @@ from typing import Any
 from sqlalchemy import Connection, Engine, RootTransaction
 from sqlalchemy.exc import DBAPIError, PendingRollbackError
 
+_COMMIT = "COMMIT"
+"""An error that names no statement is one of the commit: nobody knows whether it was heard."""
+
 
 class RawConnection:
     """The driver's connection, out of the engine's pool; in autocommit until `begin`.
@@ -31,6 +34,10 @@ class RawConnection:
             self._pooled = engine.raw_connection()
         except self.dialect.loaded_dbapi.Error as error:
             raise self._wrapped(error) from error
+        self._begin = engine.get_execution_options()["begin"]
+        self._waiting: list[tuple[str, Any]] = []
+        """Statements of the transaction that are still to be sent."""
+        self._exchange = getattr(self._pooled.dbapi_connection, "exchange", None)
 
     @property
     def is_lost(self) -> bool:
@@ -43,6 +50,8 @@ class RawConnection:
         return self._connection or self._wrap()
 
     def _wrap(self) -> Connection:
+        self._send(())
+        self._exchange = None  # who has it sends by it, in between ours
         self._connection = Connection(self._engine, self._pooled)
         if self._writes:
             self._transaction = self._connection.begin()
@@ -50,10 +59,21 @@ class RawConnection:
 
     def execute(self, text: str, given: Any = (), returns_rows: bool = False) -> Sequence[Any]:
         """Send a statement as the driver takes it; returns its rows as the driver gives them. Those
-        who listen to `before_cursor_execute` get this object in place of SQLAlchemy's."""
+        who listen to `before_cursor_execute` get this object in place of SQLAlchemy's.
+
+        Where the driver can exchange several at a time, what a transaction writes is sent together
+        with the next statement that returns rows, or with the commit, and fails there.
+        """
         driver = self._pooled.dbapi_connection
         if driver is None:
             raise PendingRollbackError("the connection was lost in this transaction")
+        if self._exchange is not None:
+            for listen in self._listeners:
+                listen(self, None, text, given, None, False)
+            if self._writes and not returns_rows:
+                self._waiting.append((text, given))
+                return ()
+            return self._send([(text, given)])[-1]
         cursor = None
         try:
             cursor = driver.cursor()
@@ -67,10 +87,36 @@ class RawConnection:
             if cursor is not None:
                 cursor.close()
 
+    def execute_all(self, statements: Sequence[tuple[str, Any]]) -> list[Sequence[Any]]:
+        """The same of several statements that return rows, at once where the driver can do it."""
+        if self._exchange is None or self._pooled.dbapi_connection is None:
+            return [self.execute(text, given, returns_rows=True) for text, given in statements]
+        for text, given in statements:
+            for listen in self._listeners:
+                listen(self, None, text, given, None, False)
+        return self._send(statements)[-len(statements) :]
+
+    def _send(self, statements: Sequence[tuple[str, Any]]) -> list[Sequence[Any]]:
+        """Exchange what waits, and then these; returns the rows of all."""
+        statements = [*self._waiting, *statements]
+        self._waiting.clear()
+        if self._exchange is None or not statements:
+            return []
+        try:
+            found: list[Any] = self._exchange(statements)
+        except self.dialect.loaded_dbapi.Error as error:
+            commits = statements[-1][0] == _COMMIT
+            raise self._wrapped(error, None if commits else statements[-1][0]) from error
+        if isinstance(found[-1], Exception):
+            text, given = statements[len(found) - 1]
+            failed = None if text == _COMMIT else text
+            raise self._wrapped(found[-1], failed, given) from found[-1]
+        return found
+
     def begin(self) -> None:
         """Begin to write, as the engine's option `begin` says it to the database."""
-        self.execute(self._engine.get_execution_options()["begin"])
         self._writes = True
+        self.execute(self._begin)
         if self._engine.dispatch.commit or self._engine.dispatch.rollback:
             self._wrap()  # it tells those who listen
 
@@ -78,6 +124,9 @@ class RawConnection:
         """Make what was written last."""
         if self._transaction is not None:
             self._transaction.commit()
+            return
+        if self._exchange is not None:
+            self._send([(_COMMIT, {})])
             return
         try:
             self.dialect.do_commit(self._pooled)
@@ -87,10 +136,14 @@ class RawConnection:
     def rollback(self) -> None:
         """Undo what was written. Where the database cannot be told any more, it does that itself
         when the connection ends: it is given up, and nothing is raised."""
+        was_sent = not self._waiting or self._waiting[0][0] != self._begin
+        self._waiting.clear()
         try:
             if self._transaction is not None:
                 if self._transaction.is_active:
                     self._transaction.rollback()
+            elif self._exchange is not None and not self.is_lost:
+                self._send([("ROLLBACK", {})] if was_sent else ())
             elif not self.is_lost:
                 self.dialect.do_rollback(self._pooled)
         except (self.dialect.loaded_dbapi.Error, DBAPIError) as error:

@@ -166,12 +166,15 @@ class Rows:
                 query = query.outerjoin(other, condition)
             return query
 
-        self._statement = Prepared(make)
+        self.statement = Prepared(make)
 
     def run(self, values: Mapping[str, Any], attach: bool = False) -> list[list[Any]]:
         """For each row the models' objects, None where there is none. `attach`: see `as_read`."""
-        rows = self._statement.run(values)
-        return [[part.of(row, attach) for part in self._parts] for row in rows]
+        return [self.objects(row, attach) for row in self.statement.run(values)]
+
+    def objects(self, row: Sequence[Any], attach: bool = False) -> list[Any]:
+        """The same of one row that `statement` returned."""
+        return [part.of(row, attach) for part in self._parts]
 
 
 def _part(model: type[Any], columns: list[Any], joins: list[tuple[type[Any], Any]]) -> _Part:

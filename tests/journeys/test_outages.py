@@ -27,6 +27,7 @@ from tests.support.site import SiteServer
 from tests.support.visitors import Visitor
 from webapp import extensions
 from webapp.extensions import db
+from webapp.postgres import PipeliningConnection
 
 Outage = Callable[[Flask], AbstractContextManager[None]]
 
@@ -332,11 +333,20 @@ def _commit_lost(app: Flask, heard: bool) -> Iterator[list[str]]:
         driver.close()
         raise psycopg.OperationalError("server closed the connection unexpectedly")
 
-    engine.dialect.do_commit = commit  # type: ignore[method-assign]
-    try:
+    exchange = PipeliningConnection.exchange
+
+    def exchanged(driver: PipeliningConnection, statements: Any) -> Any:
+        if broken or statements[-1][0] != "COMMIT":
+            return exchange(driver, statements)
+        broken.append("commit")
+        exchange(driver, [*statements[:-1], ("COMMIT" if heard else "ROLLBACK", {})])
+        driver.close()
+        raise psycopg.OperationalError("server closed the connection unexpectedly")
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(engine.dialect, "do_commit", commit)
+        patched.setattr(PipeliningConnection, "exchange", exchanged)
         yield broken
-    finally:
-        engine.dialect.do_commit = good  # type: ignore[method-assign]
 
 
 def _is_open(connection: PoolProxiedConnection) -> bool:

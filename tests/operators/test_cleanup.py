@@ -296,6 +296,7 @@ def test_sqlite_saves_come_upon_a_pause_and_upon_no_log_that_the_cleanup_left(
     clock = SimpleNamespace(monotonic=time.monotonic, sleep=pauses.append)
     monkeypatch.setattr(cleanup, "time", clock)
     monkeypatch.setattr(cleanup, "BATCH", 10)
+    monkeypatch.setattr(cleanup, "HELD_SECONDS", 60)
     with app.app_context():
         sessions(hours=48, count=35)
         assert cleanup.run(24).deleted == 35

@@ -11,8 +11,8 @@ from flask import current_app
 from sqlalchemy import bindparam, select, update
 
 from webapp.extensions import Model
-from webapp.identity.caller import Caller
-from webapp.prepared import Prepared
+from webapp.identity.caller import Caller, trusted
+from webapp.prepared import Prepared, run_all
 from webapp.rows import Rows, as_read, changed, insert_row, is_new, update_row
 from webapp.wizard.journey import Journey
 from webapp.wizard.models import OnboardingSession, StepProgress
@@ -141,64 +141,68 @@ def journey() -> Journey[Step]:
 
 def load(caller: Caller, step: Step | None = None, everything: bool = False) -> Visit | None:
     """The caller's session with the answers that this step needs (or with all): one statement for
-    the session and its steps' rows, one for the one-row answers where there are any, one for each
-    step that stores its answer otherwise. With a step, the first also reads what the rail tells of
-    the others. None when there is no such session.
+    the session and its steps' rows, one for the one-row answers, one for each step that stores its
+    answer otherwise. With a step, the first also reads what the rail tells of the others. None when
+    there is no such session.
 
     The revisions are read no later than the values: values newer than their revision are a conflict
     at worst, while older ones would overwrite a save.
     """
     steps = list(journey()) if everything else needed(step)
     told = [s for s in journey() if s.brief_columns] if step else []
-    query = _reading(kind_of(caller), tuple(steps), tuple(told))
-    rows = query.run(bound_to(caller))
+    kind = kind_of(caller)
+    [rows], answers = _run([_reading(kind, tuple(told))], kind, steps, bound_to(caller))
     if not rows:
         return None
-    values = iter(rows[0][len(_STATES) + len(_SESSION) :])
-    kept = [s for s in steps if s.answer and next(values) is not None]
-    briefs = {s.slug: tuple(islice(values, len(s.brief_columns))) for s in told}
+    columns = iter(rows[0][len(_STATES) + len(_SESSION) :])
+    briefs = {s.slug: tuple(islice(columns, len(s.brief_columns))) for s in told}
     session: Any = _SessionRow._make(rows[0][len(_STATES) :][: len(_SESSION)])
-    answers = _answers(session.id, kept)
     return _visit(session, _states(rows), answers, steps, briefs)
 
 
 @lru_cache(maxsize=500)
-def _reading(kind: Caller, steps: tuple[Step, ...], told: tuple[Step, ...]) -> Prepared:
-    """A row for each row of `step_progress`, one without any: that, the session, for each answer
-    whether there is one, and what the rail tells."""
+def _reading(kind: Caller, told: tuple[Step, ...]) -> Prepared:
+    """A row for each row of `step_progress`, one without any: that, the session, and what the rail
+    tells."""
 
     def make() -> Any:
-        joined = [s for s in steps if s.answer]
-        columns = [
-            *(s.answer.session_id for s in joined if s.answer),
-            *(column for s in told for column in s.brief_columns),
-        ]
+        columns = [column for s in told for column in s.brief_columns]
         query = select(*_STATES, *_SESSION, *(c.label(f"told_{n}") for n, c in enumerate(columns)))
-        query = join(query, [s for s in journey() if s.answer and (s in joined or s in told)])
-        query = query.outerjoin(StepProgress, StepProgress.session_id == OnboardingSession.id)
-        return query.where(owned_by(kind))
+        return _with_states(join(query, [s for s in told if s.answer])).where(owned_by(kind))
 
     return Prepared(make)
+
+
+def _with_states(query: Any) -> Any:
+    return query.outerjoin(StepProgress, StepProgress.session_id == OnboardingSession.id)
 
 
 def _states(rows: Sequence[Any]) -> list[StepState]:
     return [StepState._make(row[: len(_STATES)]) for row in rows if row[0] is not None]
 
 
-def _answers(session_id: str, steps: list[Step], attach: bool = False) -> dict[str, Any]:
-    """The one-row answers of these steps, which are there; in one statement. `attach`: the
-    transaction stores what is changed in them."""
-    if not steps:
-        return {}
-    rows = _answering(tuple(steps)).run({"session_id": session_id}, attach)
-    return dict(zip([s.slug for s in steps], rows[0], strict=True)) if rows else {}
+def _run(
+    first: Sequence[Prepared],
+    kind: Caller,
+    steps: Sequence[Step],
+    values: Mapping[str, Any],
+    attach: bool = False,
+) -> tuple[list[list[Any]], dict[str, Any]]:
+    """The rows of these statements and, read together with them, the one-row answers of these
+    steps: slug -> answer, None where there is none. `attach`: see `as_read`."""
+    joined = tuple(s for s in steps if s.answer)
+    if not joined:
+        return run_all(first, values), {}
+    answering = _answering(kind, joined)
+    *found, rows = run_all([*first, answering.statement], values)
+    answers = answering.objects(rows[0], attach) if rows else ()
+    return found, {step.slug: one for step, one in zip(joined, answers, strict=False)}
 
 
 @lru_cache(maxsize=500)
-def _answering(steps: tuple[Step, ...]) -> Rows:
+def _answering(kind: Caller, steps: tuple[Step, ...]) -> Rows:
     models: list[Any] = [s.answer for s in steps]
-    of_session = OnboardingSession.id == bindparam("session_id")
-    return Rows(models, lambda query: join(query, list(steps)).where(of_session))
+    return Rows(models, lambda query: join(query, list(steps)).where(owned_by(kind)))
 
 
 def require(caller: Caller, step: Step | None = None, everything: bool = False) -> Visit:
@@ -229,12 +233,14 @@ def lock(caller: Caller, moment: datetime, steps: list[Step], attach: bool = Tru
     Raises SessionGone.
     """
     kind, values = kind_of(caller), bound_to(caller) | {"moment": moment}
-    # A reset deletes the row and inserts it again: who waited for the old one looks once more.
-    rows = _touching(kind).run(values) or _touching(kind).run(values)
-    if not rows:
-        raise SessionGone
-    session = as_read(OnboardingSession, rows[0]._asdict(), attach)
-    return load_locked(session, steps, attach)
+    both = [_touching(kind), _reading_locked(kind)]
+    for _ in range(2):
+        [touched, rows], answers = _run(both, kind, steps, values, attach)
+        if touched:
+            session = as_read(OnboardingSession, touched[0]._asdict(), attach)
+            return _visit(session, _states(rows), answers, steps)
+        # A reset deletes the row and inserts it again: who waited for the old one looks once more.
+    raise SessionGone
 
 
 @lru_cache(maxsize=50)
@@ -251,22 +257,15 @@ def _touching(kind: Caller) -> Prepared:
 
 def load_locked(session: OnboardingSession, steps: list[Step], attach: bool = True) -> Visit:
     """The same behind the lock of a session that the transaction has read already."""
-    joined = [s for s in steps if s.answer]
-    rows = _reading_locked(tuple(joined)).run({"session_id": session.id})
-    flags = rows[0][len(_STATES) :]
-    kept = [s for s, owner in zip(joined, flags, strict=True) if owner is not None]
-    return _visit(session, _states(rows), _answers(session.id, kept, attach), steps)
+    caller = trusted(session.id)
+    kind = kind_of(caller)
+    [rows], answers = _run([_reading_locked(kind)], kind, steps, bound_to(caller), attach)
+    return _visit(session, _states(rows), answers, steps)
 
 
-@lru_cache(maxsize=500)
-def _reading_locked(joined: tuple[Step, ...]) -> Prepared:
-    def make() -> Any:
-        flags = (s.answer.session_id.label(f"has_{n}") for n, s in enumerate(joined) if s.answer)
-        query = join(select(*_STATES, *flags), list(joined))
-        query = query.outerjoin(StepProgress, StepProgress.session_id == OnboardingSession.id)
-        return query.where(OnboardingSession.id == bindparam("session_id"))
-
-    return Prepared(make)
+@lru_cache(maxsize=50)
+def _reading_locked(kind: Caller) -> Prepared:
+    return Prepared(lambda: _with_states(join(select(*_STATES), [])).where(owned_by(kind)))
 
 
 def needed(step: Step | None) -> list[Step]:

@@ -150,10 +150,9 @@ def transaction() -> Iterator[None]:
 
     What was read before is forgotten first: a decision to write rests on what is read inside.
     """
-    session, ours = db.session(), g._get_current_object()
-    if session.in_transaction():
+    ours = g._get_current_object()
+    if (session := _orm()) is not None:
         session.rollback()
-    if next(iter(session), None) is not None:
         session.expunge_all()
     _give_back()
     connection = RawConnection(db.engine)
@@ -163,11 +162,12 @@ def transaction() -> Iterator[None]:
         try:
             connection.begin()
             yield
-            if session.in_transaction():  # something was read or added through the ORM
-                session.commit()
+            if (session := _orm()) is not None and session.in_transaction():
+                session.commit()  # something was read or added through it
             connection.commit()
         except BaseException:
-            session.rollback()
+            if (session := _orm()) is not None:
+                session.rollback()
             connection.rollback()
             raise
     finally:
@@ -175,6 +175,11 @@ def transaction() -> Iterator[None]:
         _give_back()
     for act, args in waiting:
         act(*args)
+
+
+def _orm() -> Session | None:
+    """The ORM's session of this request, if anybody asked for one: most saves do without."""
+    return db.session() if db.session.registry.has() else None
 
 
 def current_connection() -> RawConnection:

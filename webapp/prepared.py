@@ -29,20 +29,26 @@ class _Ready:
     """Parameters by their names, as the driver takes them."""
     row: Callable[[Sequence[Any]], Any]
     convert: Sequence[tuple[int, Convert]]
+    convert_others: Sequence[tuple[int, Convert]]
+    """The same for all rows but the first."""
 
     def read(self, rows: Sequence[Any]) -> list[Any]:
         """Rows of the driver, as named tuples."""
-        if self.convert:
-            rows = [_converted(row, self.convert) for row in rows]
+        if self.convert and rows:
+            first, *others = rows
+            rows = [_converted(first, self.convert)]
+            rows += [_converted(row, self.convert_others) for row in others]
         return [self.row(row) for row in rows]
 
 
 class Prepared:
     """A statement of Core. What differs each time are its bound parameters, by name."""
 
-    def __init__(self, make: Callable[[], Any]) -> None:
-        """`make` is called once for each kind of database, when it is known."""
+    def __init__(self, make: Callable[[], Any], alike_from: int | None = None) -> None:
+        """`make` is called once for each kind of database, when it is known. `alike_from`: the
+        columns from this one on say the same in all rows, and are made sense of in the first."""
         self._make = make
+        self._alike_from = alike_from
         self._ready: dict[str, _Ready] = {}
 
     def run(self, values: Mapping[str, Any]) -> list[Any]:
@@ -57,7 +63,7 @@ class Prepared:
     def _for(self, dialect: Dialect) -> _Ready:
         ready = self._ready.get(dialect.name)
         if ready is None:
-            ready = self._ready[dialect.name] = _prepare(self._make(), dialect)
+            ready = self._ready[dialect.name] = _prepare(self._make(), dialect, self._alike_from)
         return ready
 
 
@@ -77,7 +83,7 @@ def _converted(row: Sequence[Any], converts: Sequence[tuple[int, Convert]]) -> A
     return values
 
 
-def _prepare(statement: Any, dialect: Dialect) -> _Ready:
+def _prepare(statement: Any, dialect: Dialect, alike_from: int | None) -> _Ready:
     compiled = statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
     if getattr(compiled, "insert_prefetch", ()):
         raise ValueError(f"a default of Python's would be missing in: {compiled}")
@@ -89,14 +95,16 @@ def _prepare(statement: Any, dialect: Dialect) -> _Ready:
         if name in compiled.params
     }
     found: Any = namedtuple("Found", [c.name for c in columns], rename=True)  # type: ignore[misc]
+    convert = [(place, one) for place, one in enumerate(reads) if one]
     return _Ready(
         text=str(compiled),
         returns_rows=bool(columns),
         given=compiled.params,
         bind=[(name, one) for name, one in writes.items() if one],
-        placed=_in_order(compiled.positiontup) if compiled.positional else dict,
+        placed=_in_order(compiled.positiontup) if compiled.positional else _as_it_is,
         row=found._make,
-        convert=[(place, one) for place, one in enumerate(reads) if one],
+        convert=convert,
+        convert_others=[(n, one) for n, one in convert if alike_from is None or n < alike_from],
     )
 
 
@@ -104,6 +112,10 @@ def _in_order(names: Sequence[str]) -> Callable[[Mapping[str, Any]], tuple[Any, 
     if len(names) > 1:
         return itemgetter(*names)
     return lambda given: tuple(given[name] for name in names)
+
+
+def _as_it_is(given: Mapping[str, Any]) -> Any:
+    return given
 
 
 def _bound(ready: _Ready, values: Mapping[str, Any]) -> Any:

@@ -10,7 +10,7 @@ from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, insert, inspect, select, update
-from sqlalchemy.orm.attributes import set_committed_value
+from sqlalchemy.orm.attributes import instance_state, set_committed_value
 
 from webapp.extensions import Model, db, insert_into
 from webapp.prepared import Prepared
@@ -21,12 +21,14 @@ def as_read(model: Any, values: Mapping[str, Any], attach: bool = False) -> Any:
     """An object with these values of its attributes, as it stands in the database, detached from
     the ORM's session. `attach`: what is changed in it is stored with the transaction; where that
     has the same row in hand already, it is that object."""
-    found = inspect(model).class_manager.new_instance()
-    vars(found).update(values)
-    inspect(found).key = _key(model)(values)
+    manager, key_of = _known(model)
+    found = manager.new_instance()
+    found.__dict__.update(values)
+    state = instance_state(found)
+    state.key = key_of(values)
     if attach:
         session = db.session()
-        known = session.identity_map.get(inspect(found).key)
+        known = session.identity_map.get(state.key)
         if known is not None:
             return known
         session.add(found)
@@ -34,22 +36,25 @@ def as_read(model: Any, values: Mapping[str, Any], attach: bool = False) -> Any:
 
 
 @cache
-def _key(model: Any) -> Callable[[Mapping[str, Any]], Any]:
-    """Makes the key by which the ORM knows a row, out of its values."""
+def _known(model: Any) -> tuple[Any, Callable[[Mapping[str, Any]], Any]]:
+    """What makes objects of a model, and the key by which the ORM knows a row out of its values."""
     mapper, names = inspect(model), _primary_key(model)
-    return lambda values: mapper.identity_key_from_primary_key([values[n] for n in names])
+    return (
+        mapper.class_manager,
+        lambda values: mapper.identity_key_from_primary_key([values[n] for n in names]),
+    )
 
 
 def is_new(row: Model) -> bool:
     """It was made here, not read."""
-    return bool(inspect(row).transient)
+    return bool(instance_state(row).transient)
 
 
 def changed(row: Model) -> Iterator[Model]:
     """Of an object and those that were read with it (`Rows`): which are detached from the ORM's
     session and differ from what was read."""
-    state = inspect(row)
-    if state.detached and state.modified:
+    state = instance_state(row)
+    if state.modified and state.detached:
         yield row
     for name in _joined(type(row)):
         if (other := vars(row).get(name)) is not None:
@@ -86,7 +91,7 @@ def _inserting(model: Any) -> Prepared:
 def update_row(row: Model) -> None:
     """Write what differs in an object from what was read (`as_read`), in the transaction at hand;
     what keeps the moment of each change gets it."""
-    names = set(_columns(type(row))) - inspect(row).unmodified
+    names = set(_columns(type(row))) - instance_state(row).unmodified
     if not names:
         return
     for name in _touched(type(row)) - names:

@@ -170,7 +170,7 @@ def _reading(kind: Caller, told: tuple[Step, ...]) -> Prepared:
         query = select(*_STATES, *_SESSION, *(c.label(f"told_{n}") for n, c in enumerate(columns)))
         return _with_states(join(query, [s for s in told if s.answer])).where(owned_by(kind))
 
-    return Prepared(make)
+    return Prepared(make, alike_from=len(_STATES))
 
 
 def _with_states(query: Any) -> Any:

@@ -67,25 +67,18 @@ class RawConnection:
         driver = self._pooled.dbapi_connection
         if driver is None:
             raise PendingRollbackError("the connection was lost in this transaction")
+        for listen in self._listeners:
+            listen(self, None, text, given, None, False)
         if self._exchange is not None:
-            for listen in self._listeners:
-                listen(self, None, text, given, None, False)
             if self._writes and not returns_rows:
                 self._waiting.append((text, given))
                 return ()
             return self._send([(text, given)])[-1]
-        cursor = None
         try:
-            cursor = driver.cursor()
-            for listen in self._listeners:
-                listen(self, cursor, text, given, None, False)
-            cursor.execute(text, given)
+            cursor = driver.execute(text, given)
             return cursor.fetchall() if returns_rows else ()
         except self.dialect.loaded_dbapi.Error as error:
             raise self._wrapped(error, text, given) from error
-        finally:
-            if cursor is not None:
-                cursor.close()
 
     def execute_all(self, statements: Sequence[tuple[str, Any]]) -> list[Sequence[Any]]:
         """The same of several statements that return rows, at once where the driver can do it."""

@@ -1,6 +1,7 @@
 """Whose session it is: the condition that every query of a caller's own rows carries."""
 
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, String, bindparam, exists
@@ -77,8 +78,13 @@ def owned_by(caller: Caller) -> ColumnElement[bool]:
 
 def kind_of(caller: Caller) -> Caller:
     """Which condition this caller has: the same for all who differ in ids alone."""
-    user, link = "any" if caller.user_id else None, "any" if caller.link_id else None
-    return Caller("any", user, caller.by_id, link, caller.trusted)
+    return _kind(bool(caller.user_id), caller.by_id, bool(caller.link_id), caller.trusted)
+
+
+@cache
+def _kind(has_user: bool, by_id: bool, has_link: bool, is_trusted: bool) -> Caller:
+    user, link = "any" if has_user else None, "any" if has_link else None
+    return Caller("any", user, by_id, link, is_trusted)
 
 
 def bound_to(caller: Caller) -> dict[str, str | None]:

@@ -38,7 +38,8 @@ def open_session(caller: Caller) -> Caller:
         if caller.user_id and (found := id_of(caller)):
             return replace(caller, session_id=found)
         for session_id in (wanted, new_session_id()):
-            _create(
+            mine = replace(caller, session_id=session_id)
+            is_new = _create(
                 session_id,
                 caller.user_id,
                 now(),
@@ -46,7 +47,7 @@ def open_session(caller: Caller) -> Caller:
                 language=languages.chosen(),
                 device=devices.of_request(),
             )
-            if found := id_of(replace(caller, session_id=session_id)):
+            if found := session_id if is_new else id_of(mine):
                 return replace(caller, session_id=found)
     raise SessionGone  # erased between two statements
 
@@ -112,19 +113,21 @@ def _create(
     moment: datetime,
     revision: int = 0,
     **origin: Any,
-) -> None:
-    """Insert this session unless it, or one of this user, is there already. `origin`: the columns
-    that say where it was begun."""
+) -> bool:
+    """Insert this session unless it, or one of this user, is there already; whether it was not.
+    `origin`: the columns that say where it was begun."""
     values = {
         "id": session_id, "user_id": user_id, "completed": False, "revision": revision,
         "sealed_revision": revision, "created_at": moment, "updated_at": moment,
     } | origin  # fmt: skip
-    if _OPEN.run(values):
-        first = journey().steps[0].slug
-        _SEE.run({"session_id": session_id, "slug": first, "first_seen_at": moment})
-        begun = Standing(), Standing(reached=1)
-        counted = [Change(tally.STARTED, *begun), Change(first, *begun)]
-        tally.count(SimpleNamespace(**values), counted)
+    if not _OPEN.run(values):
+        return False
+    first = journey().steps[0].slug
+    _SEE.run({"session_id": session_id, "slug": first, "first_seen_at": moment})
+    begun = Standing(), Standing(reached=1)
+    counted = [Change(tally.STARTED, *begun), Change(first, *begun)]
+    tally.count(SimpleNamespace(**values), counted)
+    return True
 
 
 def _opening() -> Any:

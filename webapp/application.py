@@ -15,7 +15,8 @@ from urllib.parse import unquote
 from wsgiref.types import WSGIEnvironment
 
 from flask import Flask, Request, Response
-from flask.globals import request_ctx
+from flask.globals import _cv_request
+from flask.signals import request_tearing_down
 from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import Headers, ImmutableMultiDict
 from werkzeug.exceptions import HTTPException
@@ -25,6 +26,7 @@ from werkzeug.sansio.http import parse_cookie
 from werkzeug.sansio.utils import get_host
 from werkzeug.utils import cached_property
 
+from webapp.at_hand import the_request
 from webapp.bounds import FORM
 from webapp.headers import LONGEST_KEPT, Fields, kept_if_short
 
@@ -209,7 +211,7 @@ class Application(Flask):
 
     def preprocess_request(self) -> ResponseReturnValue | None:
         """Call what is to be called before the view; the first answer decides."""
-        asked = request_ctx.request
+        asked = the_request()
         names = (None, *asked.blueprints[::-1])
         for name in names if self.url_value_preprocessors else ():
             for prepare in self.url_value_preprocessors.get(name, ()):
@@ -223,7 +225,7 @@ class Application(Flask):
 
     def process_response(self, response: Response) -> Response:
         """Call what is to be called after the view, and keep the session."""
-        context = request_ctx._get_current_object()  # type: ignore[attr-defined]
+        context: Any = _cv_request.get()
         for own in context._after_request_functions:
             response = own(response)
         for name in chain(context.request.blueprints, (None,)):
@@ -231,6 +233,20 @@ class Application(Flask):
                 response = after(response)
         self.session_interface.save_session(self, context._session, response)
         return response
+
+    def dispatch_request(self) -> ResponseReturnValue:
+        """What the view says."""
+        asked: Any = the_request()
+        if asked.routing_exception is not None or asked.method == "OPTIONS":
+            return super().dispatch_request()
+        view: Callable[..., Any] = self.view_functions[asked.url_rule.endpoint]
+        said: ResponseReturnValue = view(**asked.view_args)
+        return said
+
+    def do_teardown_request(self, *error: BaseException | None) -> None:
+        """Call what is to be called at the end of a request; nothing of ours is."""
+        if self.teardown_request_funcs or request_tearing_down.receivers:
+            super().do_teardown_request(*error)
 
 
 @lru_cache(64)

@@ -11,10 +11,11 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from flask import Flask, Response, session
+from flask import Flask, Response
 from flask.json.tag import TaggedJSONSerializer
 from flask.sessions import SecureCookieSessionInterface, SessionMixin
 
+from webapp.at_hand import its_session
 from webapp.headers import vary_by
 from webapp.signing import Signed, signed
 
@@ -88,18 +89,19 @@ class CookieInterface(SecureCookieSessionInterface):
 
 def session_id() -> str | None:
     """The session that the caller's cookie names; None without one. It may be gone by now."""
-    found = session.get(_ID)
+    found = its_session().get(_ID)
     return found if isinstance(found, str) else None
 
 
 def link_id() -> str | None:
     """The resume link that opened the session in this browser; None where none did."""
-    found = session.get(_LINKED)
+    found = its_session().get(_LINKED)
     return found if isinstance(found, str) else None
 
 
 def remember(onboarding_session_id: str, by_link: str | None = None) -> None:
     """Let this browser continue this session; `by_link`: the resume link that opened it."""
+    session = its_session()
     for part in (_OFFER, _LONG, _LINKED):
         session.pop(part, None)
     if by_link:
@@ -111,6 +113,7 @@ def remember(onboarding_session_id: str, by_link: str | None = None) -> None:
 
 def renew(for_long: bool = False) -> None:
     """Keep the cookie of somebody who is here from running out; `for_long` once they are done."""
+    session = its_session()
     if _ID not in session:
         return
     if for_long and not session.get(_LONG):
@@ -122,7 +125,7 @@ def renew(for_long: bool = False) -> None:
 
 def mark() -> str:
     """What tells this browser from others, as a hash; "" for one that opened no form yet."""
-    secret = session.get("csrf_token")
+    secret = its_session().get("csrf_token")
     return hashlib.sha256(f"browser {secret}".encode()).hexdigest() if secret else ""
 
 
@@ -131,6 +134,7 @@ def offered_id() -> str:
 
     It is fixed before the button is pressed, so that a double click starts one session.
     """
+    session = its_session()
     if _OFFER not in session:
         session[_OFFER] = str(uuid.uuid4())
     return str(session[_OFFER])
@@ -138,16 +142,18 @@ def offered_id() -> str:
 
 def forget_session() -> None:
     """Forget which session this browser continued, and nothing else."""
+    session = its_session()
     for part in (_ID, _OFFER, _RENEWED, _LONG, _LINKED):
         session.pop(part, None)
 
 
 def know(onboarding_session_id: str) -> None:
     """Note which session the signed-in user of this browser has."""
+    session = its_session()
     if session.get(_ID) != onboarding_session_id:
         session[_ID] = onboarding_session_id
 
 
 def forget() -> None:
     """Forget this browser's part."""
-    session.clear()
+    its_session().clear()

@@ -97,19 +97,34 @@ def _blueprints(endpoint: str) -> list[str]:
     return [".".join(parts[:count]) for count in range(len(parts), 0, -1)]
 
 
+_PAGE, _HTML = {"mimetype": "text/html"}, "text/html; charset=utf-8"
+
+
 class Answer(Response):
     """A response. One that is whole, as nearly all are, is sent as it stands."""
 
     def __init__(
         self, response: Any = None, status: Any = None, headers: Any = None, *more: Any, **rest: Any
     ) -> None:
+        if (
+            response.__class__ is str
+            and headers is None
+            and not more
+            and (not rest or rest == _PAGE)
+        ):
+            body = response.encode()
+            self.headers = Fields()
+            self.headers._list += [("Content-Type", _HTML), ("Content-Length", str(len(body)))]
+            self.status = 200 if status is None else status
+            self.response, self.direct_passthrough, self._on_close = [body], False, []
+            return
         fields = headers if isinstance(headers, Headers) else Fields(headers)
         super().__init__(response, status, fields, *more, **rest)
 
     def get_data(self, as_text: bool = False) -> Any:
         """The body."""
         body = self.response
-        if not as_text and isinstance(body, list) and [type(part) for part in body] == [bytes]:
+        if not as_text and body.__class__ is list and len(body) == 1 and body[0].__class__ is bytes:
             return body[0]
         return super().get_data(as_text)  # type: ignore[call-overload]
 
@@ -117,13 +132,14 @@ class Answer(Response):
         self, environ: WSGIEnvironment
     ) -> tuple[Iterable[bytes], str, list[tuple[str, str]]]:
         """Body, status and header fields."""
-        body, headers = self.response, self.headers
+        body, headers, status = self.response, self.headers, self.status_code
         if (
-            not isinstance(body, list)
-            or not {type(part) for part in body} <= {bytes}
+            body.__class__ is not list
+            or len(body) != 1
+            or body[0].__class__ is not bytes
             or self._on_close
-            or not 200 <= self.status_code < 600
-            or self.status_code in {204, 304}
+            or not 200 <= status < 600
+            or status in {204, 304}
             or "Content-Length" not in headers
             or "Content-Location" in headers
             or not _PLAIN_PATH.fullmatch(headers.get("Location", "/"))

@@ -47,15 +47,16 @@ def compress(response: Response) -> Response:
     if kind(response) not in KINDS or "Content-Encoding" in headers:
         return response
     vary_by(response, "Accept-Encoding")
-    asked = the_request()
+    if headers.get("Content-Length", 0, int) < TINY:
+        return response
+    asked, status = the_request(), response.status_code
     is_static, environ = asked.endpoint == "static", asked.environ
     if (
-        not 200 <= response.status_code < 600
-        or response.status_code in {204, 206, 304}
+        not 200 <= status < 600
+        or status in {204, 206, 304}
         or not _takes_gzip(environ.get("HTTP_ACCEPT_ENCODING", ""))
         or (response.is_streamed and not is_static)
         or "HTTP_RANGE" in environ
-        or (response.content_length or 0) < TINY
     ):
         return response
     if is_static:

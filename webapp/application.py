@@ -11,7 +11,7 @@ from functools import lru_cache
 from io import BytesIO
 from itertools import chain
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote_to_bytes
 from wsgiref.types import WSGIEnvironment
 
 from flask import Flask, Request, Response
@@ -41,9 +41,10 @@ class _Values(ImmutableMultiDict[str, Any]):
 
     def get(self, key: str, default: Any = None, type: Any = None) -> Any:  # type: ignore[override]
         """The first value of this name."""
-        if key not in self:
+        values = dict.get(self, key)
+        if not values:
             return default
-        return self[key] if type is None else super().get(key, default, type)
+        return values[0] if type is None else super().get(key, default, type)
 
 
 class Asked(Request):
@@ -64,6 +65,11 @@ class Asked(Request):
         rule = self.url_rule
         return _blueprints(rule.endpoint) if rule is not None else []
 
+    def close(self) -> None:
+        """Close what was uploaded; no form of ours asks for a file."""
+        if self.__dict__.get("files"):
+            super().close()
+
     def _parse_content_type(self) -> None:
         if not hasattr(self, "_parsed_content_type"):
             kind, options = _content_type(self.environ.get("CONTENT_TYPE", ""))
@@ -82,8 +88,10 @@ def _pairs(body: str) -> Iterable[tuple[str, str]]:
     """Names and values of a form."""
     for part in body.replace("+", " ").split("&"):
         name, _, value = part.partition("=")
-        if "%" in part:  # what is no UTF-8 stays as it was sent
-            name, value = (unquote(one, errors="werkzeug.url_quote") for one in (name, value))
+        if "%" in name:  # what is no UTF-8 stays as it was sent
+            name = unquote_to_bytes(name).decode(errors="werkzeug.url_quote")
+        if "%" in value:
+            value = unquote_to_bytes(value).decode(errors="werkzeug.url_quote")
         if part:
             yield name, value
 
@@ -213,7 +221,7 @@ class Application(Flask):
         environ = request.environ
         scheme, path = environ["wsgi.url_scheme"], environ.get("PATH_INFO")
         host, server_name = _named(scheme, environ.get("HTTP_HOST"), request.server)
-        request.host = host
+        request.__dict__["host"] = host  # a property that is kept
         return _Adapter(
             self.url_map,
             server_name,

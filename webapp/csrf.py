@@ -60,7 +60,7 @@ def csrf_token() -> str:
 
 
 def _signed() -> Signed:
-    return signed(str(the_app().secret_key), "wtf-csrf-token")
+    return signed(the_app().config["SECRET_KEY"], "wtf-csrf-token")
 
 
 def _is_of_this_browser(token: str | None) -> bool:

@@ -1,9 +1,10 @@
 """Headers that every answer carries, and which host names are answered at all."""
 
+import base64
 import hashlib
 import hmac
+import os
 import re
-import secrets
 from functools import lru_cache
 from urllib.parse import urlsplit
 
@@ -59,8 +60,8 @@ def csp_nonce() -> str:
 
 
 def new_nonce() -> str:
-    """A nonce that nobody guesses."""
-    return secrets.token_urlsafe(16)
+    """A nonce that nobody guesses: 18 bytes need no padding."""
+    return base64.b64encode(os.urandom(18), b"-_").decode()
 
 
 def cookie_name(name: str) -> str:

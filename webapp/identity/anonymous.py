@@ -11,9 +11,10 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from flask import Flask, Response
+from flask import Flask, Request, Response
 from flask.json.tag import TaggedJSONSerializer
-from flask.sessions import SecureCookieSessionInterface, SessionMixin
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
+from itsdangerous import BadSignature
 
 from webapp.at_hand import its_session
 from webapp.headers import vary_by
@@ -25,6 +26,7 @@ RENEW_SECONDS = 3600
 LONG = timedelta(days=400)
 """How long the cookie of a completed session lives, so that its summary stays within reach; it is
 the most that browsers grant."""
+_LONGEST = int(LONG.total_seconds())
 
 
 _as_json = json.JSONEncoder(separators=(",", ":"), sort_keys=True).encode
@@ -56,7 +58,18 @@ class CookieInterface(SecureCookieSessionInterface):
 
     def get_signing_serializer(self, app: Flask) -> Signed:
         """The one signer for the application's key."""
-        return signed(str(app.secret_key), self.salt, self.key_derivation, _TAGGED)
+        return signed(app.config["SECRET_KEY"], self.salt, self.key_derivation, _TAGGED)
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession:
+        """What the cookie says; nothing, where it does not hold. As Flask does it, which asks the
+        settings one after the other for each request."""
+        sent = request.cookies.get(app.config["SESSION_COOKIE_NAME"])
+        if not sent:
+            return self.session_class()
+        try:
+            return self.session_class(self.get_signing_serializer(app).loads(sent, _LONGEST))
+        except BadSignature:
+            return self.session_class()
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         """Set the cookie when something in it changed. As Flask does it, which asks the settings of

@@ -6,6 +6,7 @@ import pytest
 from flask import Flask, Request
 from hypothesis import given
 from hypothesis import strategies as st
+from markupsafe import Markup
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 from werkzeug.test import EnvironBuilder
@@ -79,6 +80,10 @@ def test_every_request_finds_the_view_that_flask_would_find(
         )),
         {"response": "x", "headers": {"Content-Location": "/ü"}},
         {"response": ["ü"], "headers": {"Content-Length": "2"}},
+        {"response": "ü", "mimetype": "text/html"}, {"response": "x", "mimetype": "text/plain"},
+        {"response": "x", "content_type": "text/html"}, {"response": "", "status": "404 None"},
+        {"response": Markup("ü")}, {"response": "x", "mimetype": "text/html", "status": 303},
+        {"response": "x", "headers": {"content-type": "text/css"}}, {"response": None},
     ],
 )  # fmt: skip
 def test_every_answer_is_sent_as_flask_would_send_it(given: dict[str, Any], method: str) -> None:

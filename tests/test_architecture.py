@@ -127,8 +127,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "worker": ("", *GROUND),  # a process of its own: it starts from create_app, as wsgi.py does
 }
 
-FOR_EVERYBODY = ("texts",)
-"""It knows nothing of us, and speaks for all."""
+FOR_EVERYBODY = ("texts", "at_hand")
+"""They know nothing of us, and serve all."""
 
 ENGINE = ("journey", "step", "models", "store")
 ENGINE_LINES = 600

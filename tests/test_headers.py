@@ -16,6 +16,7 @@ ACTS = st.one_of(
     st.tuples(st.sampled_from(["set", "add", "setdefault", "__setitem__"]), NAMES, VALUES),
     st.tuples(st.sampled_from(["get", "remove", "__contains__", "getlist"]), NAMES),
     st.tuples(st.just("pop"), NAMES, st.none()),
+    st.tuples(st.just("get"), NAMES, st.just(3), st.just(int)),
 )
 
 

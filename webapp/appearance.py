@@ -4,6 +4,7 @@ from flask import Blueprint, Flask, Response, abort, current_app, redirect, requ
 from flask.typing import ResponseReturnValue
 
 from webapp import security
+from webapp.at_hand import the_request
 from webapp.config import settings
 
 THEMES = ("light", "dark")
@@ -23,7 +24,7 @@ def init_app(app: Flask) -> None:
 
 def chosen() -> str:
     """`light` or `dark`, '' when the system decides."""
-    theme = request.cookies.get(_cookie(), "")
+    theme = the_request().cookies.get(_cookie(), "")
     return theme if theme in THEMES else ""
 
 
@@ -49,8 +50,9 @@ def favicon() -> ResponseReturnValue:
 
 def _keep_choice(response: Response) -> Response:
     """`?theme=` on the address of a form: chosen inside a step, whose form keeps what was typed."""
-    if response.status_code == 303 and request.method == "POST":
-        theme = request.args.get("theme", "")
+    asked = the_request()
+    if response.status_code == 303 and asked.method == "POST" and asked.query_string:
+        theme = asked.args.get("theme", "")
         if theme in (*THEMES, AUTOMATIC):
             _keep(response, theme)
     return response

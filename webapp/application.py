@@ -11,11 +11,12 @@ from functools import lru_cache
 from io import BytesIO
 from itertools import chain
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote_to_bytes
 from wsgiref.types import WSGIEnvironment
 
 from flask import Flask, Request, Response
-from flask.globals import request_ctx
+from flask.globals import _cv_request
+from flask.signals import request_tearing_down
 from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import Headers, ImmutableMultiDict
 from werkzeug.exceptions import HTTPException
@@ -25,6 +26,7 @@ from werkzeug.sansio.http import parse_cookie
 from werkzeug.sansio.utils import get_host
 from werkzeug.utils import cached_property
 
+from webapp.at_hand import the_request
 from webapp.bounds import FORM
 from webapp.headers import LONGEST_KEPT, Fields, kept_if_short
 
@@ -39,9 +41,10 @@ class _Values(ImmutableMultiDict[str, Any]):
 
     def get(self, key: str, default: Any = None, type: Any = None) -> Any:  # type: ignore[override]
         """The first value of this name."""
-        if key not in self:
+        values = dict.get(self, key)
+        if not values:
             return default
-        return self[key] if type is None else super().get(key, default, type)
+        return values[0] if type is None else super().get(key, default, type)
 
 
 class Asked(Request):
@@ -62,6 +65,11 @@ class Asked(Request):
         rule = self.url_rule
         return _blueprints(rule.endpoint) if rule is not None else []
 
+    def close(self) -> None:
+        """Close what was uploaded; no form of ours asks for a file."""
+        if self.__dict__.get("files"):
+            super().close()
+
     def _parse_content_type(self) -> None:
         if not hasattr(self, "_parsed_content_type"):
             kind, options = _content_type(self.environ.get("CONTENT_TYPE", ""))
@@ -80,8 +88,10 @@ def _pairs(body: str) -> Iterable[tuple[str, str]]:
     """Names and values of a form."""
     for part in body.replace("+", " ").split("&"):
         name, _, value = part.partition("=")
-        if "%" in part:  # what is no UTF-8 stays as it was sent
-            name, value = (unquote(one, errors="werkzeug.url_quote") for one in (name, value))
+        if "%" in name:  # what is no UTF-8 stays as it was sent
+            name = unquote_to_bytes(name).decode(errors="werkzeug.url_quote")
+        if "%" in value:
+            value = unquote_to_bytes(value).decode(errors="werkzeug.url_quote")
         if part:
             yield name, value
 
@@ -95,19 +105,34 @@ def _blueprints(endpoint: str) -> list[str]:
     return [".".join(parts[:count]) for count in range(len(parts), 0, -1)]
 
 
+_PAGE, _HTML = {"mimetype": "text/html"}, "text/html; charset=utf-8"
+
+
 class Answer(Response):
     """A response. One that is whole, as nearly all are, is sent as it stands."""
 
     def __init__(
         self, response: Any = None, status: Any = None, headers: Any = None, *more: Any, **rest: Any
     ) -> None:
+        if (
+            response.__class__ is str
+            and headers is None
+            and not more
+            and (not rest or rest == _PAGE)
+        ):
+            body = response.encode()
+            self.headers = Fields()
+            self.headers._list += [("Content-Type", _HTML), ("Content-Length", str(len(body)))]
+            self.status = 200 if status is None else status
+            self.response, self.direct_passthrough, self._on_close = [body], False, []
+            return
         fields = headers if isinstance(headers, Headers) else Fields(headers)
         super().__init__(response, status, fields, *more, **rest)
 
     def get_data(self, as_text: bool = False) -> Any:
         """The body."""
         body = self.response
-        if not as_text and isinstance(body, list) and [type(part) for part in body] == [bytes]:
+        if not as_text and body.__class__ is list and len(body) == 1 and body[0].__class__ is bytes:
             return body[0]
         return super().get_data(as_text)  # type: ignore[call-overload]
 
@@ -115,13 +140,14 @@ class Answer(Response):
         self, environ: WSGIEnvironment
     ) -> tuple[Iterable[bytes], str, list[tuple[str, str]]]:
         """Body, status and header fields."""
-        body, headers = self.response, self.headers
+        body, headers, status = self.response, self.headers, self.status_code
         if (
-            not isinstance(body, list)
-            or not {type(part) for part in body} <= {bytes}
+            body.__class__ is not list
+            or len(body) != 1
+            or body[0].__class__ is not bytes
             or self._on_close
-            or not 200 <= self.status_code < 600
-            or self.status_code in {204, 304}
+            or not 200 <= status < 600
+            or status in {204, 304}
             or "Content-Length" not in headers
             or "Content-Location" in headers
             or not _PLAIN_PATH.fullmatch(headers.get("Location", "/"))
@@ -195,7 +221,7 @@ class Application(Flask):
         environ = request.environ
         scheme, path = environ["wsgi.url_scheme"], environ.get("PATH_INFO")
         host, server_name = _named(scheme, environ.get("HTTP_HOST"), request.server)
-        request.host = host
+        request.__dict__["host"] = host  # a property that is kept
         return _Adapter(
             self.url_map,
             server_name,
@@ -209,7 +235,7 @@ class Application(Flask):
 
     def preprocess_request(self) -> ResponseReturnValue | None:
         """Call what is to be called before the view; the first answer decides."""
-        asked = request_ctx.request
+        asked = the_request()
         names = (None, *asked.blueprints[::-1])
         for name in names if self.url_value_preprocessors else ():
             for prepare in self.url_value_preprocessors.get(name, ()):
@@ -223,7 +249,7 @@ class Application(Flask):
 
     def process_response(self, response: Response) -> Response:
         """Call what is to be called after the view, and keep the session."""
-        context = request_ctx._get_current_object()  # type: ignore[attr-defined]
+        context: Any = _cv_request.get()
         for own in context._after_request_functions:
             response = own(response)
         for name in chain(context.request.blueprints, (None,)):
@@ -231,6 +257,20 @@ class Application(Flask):
                 response = after(response)
         self.session_interface.save_session(self, context._session, response)
         return response
+
+    def dispatch_request(self) -> ResponseReturnValue:
+        """What the view says."""
+        asked: Any = the_request()
+        if asked.routing_exception is not None or asked.method == "OPTIONS":
+            return super().dispatch_request()
+        view: Callable[..., Any] = self.view_functions[asked.url_rule.endpoint]
+        said: ResponseReturnValue = view(**asked.view_args)
+        return said
+
+    def do_teardown_request(self, *error: BaseException | None) -> None:
+        """Call what is to be called at the end of a request; nothing of ours is."""
+        if self.teardown_request_funcs or request_tearing_down.receivers:
+            super().do_teardown_request(*error)
 
 
 @lru_cache(64)

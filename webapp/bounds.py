@@ -7,9 +7,10 @@ that are no text. Each refusal is a sentence, on the pages and from the API.
 import re
 from urllib.parse import unquote_to_bytes
 
-from flask import Flask, Request, Response, request
+from flask import Flask, Request, Response
 from werkzeug.exceptions import HTTPException
 
+from webapp.at_hand import the_request
 from webapp.texts import gettext as _
 
 MAX_BODY = 256 * 1024
@@ -54,7 +55,7 @@ def init_app(app: Flask) -> None:
 
 def check() -> None:
     """Raise Refused for a request that is too large, or that is no text."""
-    asked = request._get_current_object()  # type: ignore[attr-defined]
+    asked = the_request()
     environ = asked.environ
     path, query = environ.get("PATH_INFO", ""), environ.get("QUERY_STRING", "")
     if len(path) + len(query) > MAX_ADDRESS:
@@ -75,7 +76,7 @@ def say_that_it_closes(response: Response) -> Response:
     """The server hangs up where a body is left unread; a client that is not told would send its
     next request down a dead connection."""
     if response.status_code >= 400:
-        asked = request._get_current_object()  # type: ignore[attr-defined]
+        asked = the_request()
         chunked = "HTTP_TRANSFER_ENCODING" in asked.environ
         if chunked or (asked.content_length or 0) > SURELY_READ:
             response.headers["Connection"] = "close"

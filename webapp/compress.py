@@ -7,11 +7,12 @@ response, and typed values come back to pages of ours alone.
 import gzip
 from posixpath import normpath
 
-from flask import Flask, Response, request
+from flask import Flask, Response
 from isal import isal_zlib
 from werkzeug.datastructures import Accept
 from werkzeug.http import parse_accept_header
 
+from webapp.at_hand import the_request
 from webapp.headers import kept_if_short, kind, vary_by
 
 KINDS = frozenset(
@@ -46,15 +47,16 @@ def compress(response: Response) -> Response:
     if kind(response) not in KINDS or "Content-Encoding" in headers:
         return response
     vary_by(response, "Accept-Encoding")
-    asked = request._get_current_object()  # type: ignore[attr-defined]
+    if headers.get("Content-Length", 0, int) < TINY:
+        return response
+    asked, status = the_request(), response.status_code
     is_static, environ = asked.endpoint == "static", asked.environ
     if (
-        not 200 <= response.status_code < 600
-        or response.status_code in {204, 206, 304}
+        not 200 <= status < 600
+        or status in {204, 206, 304}
         or not _takes_gzip(environ.get("HTTP_ACCEPT_ENCODING", ""))
         or (response.is_streamed and not is_static)
         or "HTTP_RANGE" in environ
-        or (response.content_length or 0) < TINY
     ):
         return response
     if is_static:
@@ -67,7 +69,7 @@ def compress(response: Response) -> Response:
 
 def _compress_file(response: Response) -> None:
     tag = response.get_etag()[0] or ""
-    path = normpath(request.path)  # `css/./app.css` is the same file
+    path = normpath(the_request().path)  # `css/./app.css` is the same file
     kept, compressed = _static.get(path, (None, b""))
     response.direct_passthrough = False
     if kept != tag:

@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from flask import current_app
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
+
+from webapp.at_hand import the_app
 
 TOP = Path(__file__).resolve().parent.parent
 WEBHOOK_SECRET = "whsec_"  # noqa: S105 - no secret, but how one begins
@@ -112,7 +113,8 @@ class Settings:
 
 def settings() -> Settings:
     """The settings of the application at work."""
-    return current_app._get_current_object().extensions["settings"]  # type: ignore[attr-defined]
+    found: Settings = the_app().extensions["settings"]
+    return found
 
 
 def read(environ: Mapping[str, str]) -> Settings:

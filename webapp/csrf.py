@@ -9,12 +9,12 @@ import base64
 import binascii
 import hmac
 import secrets
-from typing import Any
 
-from flask import Flask, current_app, g, request, session
+from flask import Flask
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from itsdangerous import BadData
 
+from webapp.at_hand import its_session, ours, the_app, the_request
 from webapp.signing import Signed, signed
 
 FIELD = "csrf_token"
@@ -38,7 +38,7 @@ class MaskedCSRF(CSRFProtect):
         As Flask-WTF does it, with a signer that is kept. A token has no age, and no Referer is
         asked for: a browser that hides it could never save.
         """
-        asked = request._get_current_object()  # type: ignore[attr-defined]
+        asked = the_request()
         if asked.method not in _UNSAFE:
             return
         if apply_exemptions and (not asked.endpoint or self._is_exempt()):
@@ -49,8 +49,9 @@ class MaskedCSRF(CSRFProtect):
 
 def csrf_token() -> str:
     """The token for the forms of this response, in the mask of this response."""
-    kept: Any = g._get_current_object()
+    kept = ours()
     if "masked_csrf_token" not in kept:
+        session = its_session()
         secret = session.get(FIELD)
         if not isinstance(secret, str):
             secret = session[FIELD] = secrets.token_hex(20)
@@ -59,11 +60,11 @@ def csrf_token() -> str:
 
 
 def _signed() -> Signed:
-    return signed(str(current_app.secret_key), "wtf-csrf-token")
+    return signed(the_app().config["SECRET_KEY"], "wtf-csrf-token")
 
 
 def _is_of_this_browser(token: str | None) -> bool:
-    secret = session.get(FIELD)
+    secret = its_session().get(FIELD)
     if not token or not isinstance(secret, str):
         return False
     try:

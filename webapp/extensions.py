@@ -14,6 +14,7 @@ from flask_sqlalchemy.session import Session
 from sqlalchemy import Connection, MetaData, Table, event
 from sqlalchemy.orm import DeclarativeBase
 
+from webapp import at_hand
 from webapp.config import Settings
 from webapp.csrf import MaskedCSRF
 from webapp.raw import RawConnection
@@ -48,7 +49,12 @@ class OneConnection(Session):
 
 
 db = SQLAlchemy(
-    model_class=Base, session_options={"expire_on_commit": False, "class_": OneConnection}
+    model_class=Base,
+    session_options={
+        "expire_on_commit": False,
+        "class_": OneConnection,
+        "scopefunc": at_hand.context_id,
+    },
 )
 if TYPE_CHECKING:
     Model = Base
@@ -184,7 +190,7 @@ def _orm() -> Session | None:
 
 def current_connection() -> RawConnection:
     """The connection that this request has at hand: of its transaction, else one in autocommit."""
-    ours = g._get_current_object()
+    ours = at_hand.ours()
     found: RawConnection | None = ours.get("connection")
     if found is None or (found.is_lost and "waits_for_commit" not in ours):
         found = ours.connection = RawConnection(db.engine)
@@ -199,7 +205,7 @@ def checkpoint() -> None:
 
 
 def _give_back(_error: BaseException | None = None) -> None:
-    if connection := g.pop("connection", None):
+    if connection := at_hand.ours().pop("connection", None):
         connection.close()
 
 

@@ -50,23 +50,36 @@ class Fields(Headers):
         sought = _lowered[key]
         for name, value in self._list:
             if _lowered[name] == sought:
-                return value if type is None else super().get(key, default, type)
+                if type is None:
+                    return value
+                try:
+                    return type(value)
+                except ValueError:
+                    return default
         return default
 
     def __contains__(self, key: object) -> bool:
         sought = _lowered[str(key)]
-        return sought in [_lowered[name] for name, _ in self._list]
+        for name, _ in self._list:  # noqa: SIM110 - a generator takes longer
+            if _lowered[name] == sought:
+                return True
+        return False
 
     def set(self, key: str, value: Any, /, **kwargs: Any) -> None:
         """Put this value in the place of all others of the field."""
-        sought = _lowered[key]
-        places = [n for n, (name, _) in enumerate(self._list) if _lowered[name] == sought]
-        if kwargs or len(places) > 1 or value.__class__ is not str or _has_lines(value):
+        if kwargs or value.__class__ is not str or "\n" in value or "\r" in value:
             super().set(key, value, **kwargs)
-        elif places:
+            return
+        sought, places = _lowered[key], []
+        for place, (name, _) in enumerate(self._list):
+            if _lowered[name] == sought:
+                places.append(place)
+        if not places:
+            self._list.append((key, value))
+        elif len(places) == 1:
             self._list[places[0]] = (key, value)
         else:
-            self._list.append((key, value))
+            super().set(key, value)
 
     def __setitem__(self, key: Any, value: Any) -> None:
         if key.__class__ is str:
@@ -78,13 +91,14 @@ class Fields(Headers):
         """Add those of these fields that are not there."""
         there = {_lowered[name] for name, _ in self._list}
         missing = [field for field in fields if _lowered[field[0]] not in there]
-        if _has_lines("".join([value for _, value in missing])):
+        values = "".join([value for _, value in missing])
+        if "\n" in values or "\r" in values:
             raise ValueError("Header values must not contain newline characters.")
         self._list += missing
 
-
-def _has_lines(value: str) -> bool:
-    return "\n" in value or "\r" in value
+    def to_wsgi_list(self) -> list[tuple[str, str]]:
+        """All fields, in a list of its own."""
+        return [*self._list]
 
 
 def add_missing(response: Response, fields: Iterable[tuple[str, str]]) -> None:
@@ -101,7 +115,7 @@ def vary_by(response: Response, *names: str) -> None:
     said = response.headers.get("Vary")
     named = _varying(said or "", names)
     if named != said:
-        response.headers["Vary"] = named
+        response.headers.set("Vary", named)
 
 
 @lru_cache(64)

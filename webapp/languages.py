@@ -24,6 +24,7 @@ from werkzeug.http import parse_accept_header
 from wtforms import i18n
 
 from webapp import catalogues, texts
+from webapp.at_hand import ours, the_request
 from webapp.config import Settings
 from webapp.extensions import babel
 from webapp.headers import add_missing, kept_if_short, vary_by
@@ -114,24 +115,24 @@ def find(language: str | None) -> str | None:
 def chosen() -> str:
     """The code of the language of this request; English outside of one."""
     try:  # asked for at every text of a page, so the usual way is the short one
-        return g._get_current_object().language
-    except (AttributeError, RuntimeError):
+        return ours().language
+    except (AttributeError, LookupError):
         if not has_request_context():
             return DEFAULT
-        g.language = code = asked_for() or find(_kept()) or _accepted() or DEFAULT
+        ours().language = code = asked_for() or find(_kept()) or _accepted() or DEFAULT
         return code
 
 
 def asked_for() -> str | None:
     """The code that `?lang=` names; a name that is not known counts as none."""
-    asked = request._get_current_object()  # type: ignore[attr-defined]
+    asked = the_request()
     return find(asked.args.get("lang")) if asked.query_string else None
 
 
 def _accepted() -> str | None:
     """The first that the browser's user prefers. One that speaks Mexican Spanish, then English,
     reads Spanish: exact matches don't come first."""
-    return _preferred(request.environ.get("HTTP_ACCEPT_LANGUAGE", ""))
+    return _preferred(the_request().environ.get("HTTP_ACCEPT_LANGUAGE", ""))
 
 
 @kept_if_short(512)
@@ -198,8 +199,8 @@ def _translations(code: str) -> NullTranslations:
 
 def _of_request() -> NullTranslations:
     try:  # as in `chosen`
-        return _translations(g._get_current_object().language)
-    except (AttributeError, RuntimeError):
+        return _translations(ours().language)
+    except (AttributeError, LookupError):
         return _translations(chosen())
 
 
@@ -321,7 +322,7 @@ def init_app(app: Flask, settings: Settings) -> None:
 
     @app.after_request
     def tell(response: Response) -> Response:
-        if "language" in g:  # else nothing in it is in any language: a file, a probe
+        if "language" in ours():  # else nothing in it is in any language: a file, a probe
             add_missing(response, [("Content-Language", tag(chosen()))])
             vary_by(response, "Accept-Language", "Cookie")
         wanted = asked_for()
@@ -338,8 +339,8 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 
 def _is_api() -> bool:
-    return request.path.startswith("/api/")
+    return the_request().path.startswith("/api/")
 
 
 def _kept() -> str | None:
-    return request.cookies.get(cookie_name(COOKIE))
+    return the_request().cookies.get(cookie_name(COOKIE))

@@ -18,13 +18,14 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from flask import Flask, Request, Response, current_app, request, session
+from flask import Flask, Request, Response
 from limits import RateLimitItem, parse_many
 from limits.errors import StorageError
 from limits.storage import MemoryStorage, storage_from_string
 from limits.strategies import FixedWindowRateLimiter
 from werkzeug.exceptions import TooManyRequests
 
+from webapp.at_hand import its_session, the_app, the_request
 from webapp.config import Settings
 
 log = logging.getLogger(__name__)
@@ -159,7 +160,7 @@ class Limits:
 
     def count(self) -> None:
         """Count this request. Raises RateLimitExceeded."""
-        asked = request._get_current_object()  # type: ignore[attr-defined]
+        asked = the_request()
         endpoint = asked.endpoint
         if endpoint is None:
             return
@@ -177,7 +178,7 @@ class Limits:
 
     def count_refused(self, response: Response) -> Response:
         """Count this answer where only refusals count."""
-        statuses, counted = request.environ.get(_IF_REFUSED, ((), ()))
+        statuses, counted = the_request().environ.get(_IF_REFUSED, ((), ()))
         if response.status_code in statuses:
             try:
                 for one in counted:
@@ -231,7 +232,7 @@ def _first_met(counts: FixedWindowRateLimiter, counted: list[Counted]) -> Counte
 
 def _counted(rate: Rate) -> Iterator[Counted]:
     """The limits of this request, those of the shorter time first."""
-    asked = request._get_current_object()  # type: ignore[attr-defined]
+    asked = the_request()
     caller, address = _caller(asked) if rate.caller else "", _address(asked.remote_addr or "")
     for limit, kind in _limits_of(rate):
         who = caller if kind == "caller" else address
@@ -258,10 +259,10 @@ def rate_of(endpoint: str | None, method: str, action: str = "") -> Rate | None:
 
 def retry_after() -> int:
     """Seconds until the limit that this request met opens again."""
-    met = request.environ.get(_MET)
+    met = the_request().environ.get(_MET)
     if met is None:
         return 60
-    limits: Limits = current_app.extensions["limits"]
+    limits: Limits = the_app().extensions["limits"]
     try:
         return limits.seconds_to_wait(met)
     except StorageError:  # Redis went away between the two looks at it
@@ -275,7 +276,7 @@ def _caller(asked: Request) -> str:
         environ.get("HTTP_X_ONBOARDING_SESSION")
         or (asked.query_string and asked.args.get("session_id"))
         or environ.get("HTTP_AUTHORIZATION")
-        or session.get("csrf_token")
+        or its_session().get("csrf_token")
     )
     return hashlib.sha256(str(said).encode()).hexdigest()[:32] if said else ""
 

@@ -13,7 +13,6 @@ from webapp.headers import kept_if_short
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-_TOLD = ("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST")
 _NEVER = (
     *("HTTP_FORWARDED", "HTTP_X_FORWARDED_PORT", "HTTP_X_FORWARDED_PREFIX"),
     *("HTTP_X_FORWARDED_SCHEME", "HTTP_X_FORWARDED_SSL", "HTTP_X_REAL_IP"),
@@ -42,18 +41,18 @@ class TrustedProxies:
 
     def __call__(self, environ: WSGIEnvironment, start: StartResponse) -> Any:
         """Serve the request."""
-        told = {name: environ.pop(name, "") for name in _TOLD}
+        forwarded_for = environ.pop("HTTP_X_FORWARDED_FOR", "")
+        scheme = environ.pop("HTTP_X_FORWARDED_PROTO", "")
+        host = environ.pop("HTTP_X_FORWARDED_HOST", "")
         for name in _NEVER:
             environ.pop(name, None)
-        known = self._client(environ.get("REMOTE_ADDR", ""), told["HTTP_X_FORWARDED_FOR"])
+        known = self._client(environ.get("REMOTE_ADDR", ""), forwarded_for)
         if known:
             environ["REMOTE_ADDR"], hops = known
-            scheme = _said(told["HTTP_X_FORWARDED_PROTO"], hops).lower()
-            if scheme in {"http", "https"}:
-                environ["wsgi.url_scheme"] = scheme
-            host = _said(told["HTTP_X_FORWARDED_HOST"], hops)
-            if host:
-                environ["HTTP_HOST"] = host
+            if scheme and (said := _said(scheme, hops).lower()) in {"http", "https"}:
+                environ["wsgi.url_scheme"] = said
+            if host and (said := _said(host, hops)):
+                environ["HTTP_HOST"] = said
         else:
             environ.pop("HTTP_X_REQUEST_ID", None)
         return self._app(environ, start)

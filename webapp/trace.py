@@ -1,8 +1,8 @@
 """One request, or one job, from its beginning to its end: the id by which its lines in the log
 belong together, and what it cost in SQL."""
 
+import os
 import re
-import secrets
 from contextvars import ContextVar
 from typing import Any
 
@@ -20,7 +20,7 @@ class Trace:
         """`given`: the id that a proxy passed on. It is taken when it is 8 to 64 letters, digits
         and the marks that ids have, so that it can stand in a header, a line and a page; a new one
         is made otherwise."""
-        self.id = given if given and _ID.fullmatch(given) else secrets.token_hex(8)
+        self.id = given if given and _ID.fullmatch(given) else os.urandom(8).hex()
         self.route = ""
         self.statements = 0
 

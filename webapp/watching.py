@@ -8,9 +8,10 @@ from time import perf_counter
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from flask import Flask, request
+from flask import Flask
 
 from webapp import logs, meters, trace
+from webapp.at_hand import the_request
 
 HEADER = "X-Request-ID"
 
@@ -23,7 +24,7 @@ def init_app(app: Flask) -> None:
 
 
 def _remember_route() -> None:
-    if (rule := request.url_rule) and (mine := trace.current()):
+    if (rule := the_request().url_rule) and (mine := trace.current()):
         mine.route = rule.rule
 
 

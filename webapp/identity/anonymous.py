@@ -11,10 +11,12 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from flask import Flask, Response, session
+from flask import Flask, Request, Response
 from flask.json.tag import TaggedJSONSerializer
-from flask.sessions import SecureCookieSessionInterface, SessionMixin
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
+from itsdangerous import BadSignature
 
+from webapp.at_hand import its_session
 from webapp.headers import vary_by
 from webapp.signing import Signed, signed
 
@@ -24,6 +26,7 @@ RENEW_SECONDS = 3600
 LONG = timedelta(days=400)
 """How long the cookie of a completed session lives, so that its summary stays within reach; it is
 the most that browsers grant."""
+_LONGEST = int(LONG.total_seconds())
 
 
 _as_json = json.JSONEncoder(separators=(",", ":"), sort_keys=True).encode
@@ -55,7 +58,18 @@ class CookieInterface(SecureCookieSessionInterface):
 
     def get_signing_serializer(self, app: Flask) -> Signed:
         """The one signer for the application's key."""
-        return signed(str(app.secret_key), self.salt, self.key_derivation, _TAGGED)
+        return signed(app.config["SECRET_KEY"], self.salt, self.key_derivation, _TAGGED)
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession:
+        """What the cookie says; nothing, where it does not hold. As Flask does it, which asks the
+        settings one after the other for each request."""
+        sent = request.cookies.get(app.config["SESSION_COOKIE_NAME"])
+        if not sent:
+            return self.session_class()
+        try:
+            return self.session_class(self.get_signing_serializer(app).loads(sent, _LONGEST))
+        except BadSignature:
+            return self.session_class()
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         """Set the cookie when something in it changed. As Flask does it, which asks the settings of
@@ -88,18 +102,19 @@ class CookieInterface(SecureCookieSessionInterface):
 
 def session_id() -> str | None:
     """The session that the caller's cookie names; None without one. It may be gone by now."""
-    found = session.get(_ID)
+    found = its_session().get(_ID)
     return found if isinstance(found, str) else None
 
 
 def link_id() -> str | None:
     """The resume link that opened the session in this browser; None where none did."""
-    found = session.get(_LINKED)
+    found = its_session().get(_LINKED)
     return found if isinstance(found, str) else None
 
 
 def remember(onboarding_session_id: str, by_link: str | None = None) -> None:
     """Let this browser continue this session; `by_link`: the resume link that opened it."""
+    session = its_session()
     for part in (_OFFER, _LONG, _LINKED):
         session.pop(part, None)
     if by_link:
@@ -111,6 +126,7 @@ def remember(onboarding_session_id: str, by_link: str | None = None) -> None:
 
 def renew(for_long: bool = False) -> None:
     """Keep the cookie of somebody who is here from running out; `for_long` once they are done."""
+    session = its_session()
     if _ID not in session:
         return
     if for_long and not session.get(_LONG):
@@ -122,7 +138,7 @@ def renew(for_long: bool = False) -> None:
 
 def mark() -> str:
     """What tells this browser from others, as a hash; "" for one that opened no form yet."""
-    secret = session.get("csrf_token")
+    secret = its_session().get("csrf_token")
     return hashlib.sha256(f"browser {secret}".encode()).hexdigest() if secret else ""
 
 
@@ -131,6 +147,7 @@ def offered_id() -> str:
 
     It is fixed before the button is pressed, so that a double click starts one session.
     """
+    session = its_session()
     if _OFFER not in session:
         session[_OFFER] = str(uuid.uuid4())
     return str(session[_OFFER])
@@ -138,16 +155,18 @@ def offered_id() -> str:
 
 def forget_session() -> None:
     """Forget which session this browser continued, and nothing else."""
+    session = its_session()
     for part in (_ID, _OFFER, _RENEWED, _LONG, _LINKED):
         session.pop(part, None)
 
 
 def know(onboarding_session_id: str) -> None:
     """Note which session the signed-in user of this browser has."""
+    session = its_session()
     if session.get(_ID) != onboarding_session_id:
         session[_ID] = onboarding_session_id
 
 
 def forget() -> None:
     """Forget this browser's part."""
-    session.clear()
+    its_session().clear()

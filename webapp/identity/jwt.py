@@ -5,10 +5,10 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from flask import current_app, g, request
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import ServiceUnavailable, Unauthorized
 
+from webapp.at_hand import ours, the_app, the_request
 from webapp.config import Settings, settings
 from webapp.identity.keys import FETCH_SECONDS, JwksKeys, KeysAway
 from webapp.site.marked import N_
@@ -63,20 +63,22 @@ class Claims:
 
 def sent_token() -> Token | None:
     """The token of this request: of the Authorization header, else of the cookie."""
-    scheme, _space, text = request.headers.get("Authorization", "").partition(" ")
+    asked = the_request()
+    scheme, _space, text = asked.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return Token(text.strip(), by_cookie=False)
-    cookie = request.cookies.get(COOKIE, "").strip()
+    cookie = asked.cookies.get(COOKIE, "").strip()
     return Token(cookie, by_cookie=True) if cookie else None
 
 
 def check(token: Token) -> Claims:
     """What the token says, checked once a request. Raises TokenRefused, TokenExpired or
     TokenUnchecked."""
-    known = g.get("checked_token")
+    here = ours()
+    known = here.get("checked_token")
     if known is None or known[0] != token:
-        keys: JwksKeys = current_app.extensions["jwks"]
-        g.checked_token = known = (token, _outcome(token.text, keys, settings()))
+        keys: JwksKeys = the_app().extensions["jwks"]
+        here.checked_token = known = (token, _outcome(token.text, keys, settings()))
     if isinstance(known[1], Exception):
         raise known[1]
     claims: Claims = known[1]

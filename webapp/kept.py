@@ -7,6 +7,9 @@ mark cannot be guessed, so that no text of a user is ever taken for one.
 A template that is kept may ask of a text only whether there is one: the key says that. All else
 that decides what it makes is part of the key too, and has few values, so that nobody can fill the
 memory by making up keys.
+
+Parts are texts, whole pages are kept as the bytes that are sent: most hold a letter beyond Latin-1
+somewhere, and to join and to encode such a text anew costs several times what copying bytes does.
 """
 
 import re
@@ -14,7 +17,7 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from flask import Flask, current_app, g, render_template
 from flask_babel import LazyString
@@ -30,9 +33,9 @@ longest time ago."""
 
 _MARK = secrets.token_hex(8)
 _HOLES = re.compile(f"\x02{_MARK}:(.*?)\x03")
-_PLAIN_TEXTS: frozenset[object] = frozenset({str, Markup})
+_PLAIN: frozenset[object] = frozenset({str, Markup, type(None)})
 _SPECIAL = re.compile("[&<>'\"]")
-_OURS: Mapping[str, Callable[[], str]] = {"csrf": csrf_token, "nonce": csp_nonce}
+_OURS: Mapping[str, Callable[[], str]] = {"our csrf": csrf_token, "our nonce": csp_nonce}
 
 
 class Hole(Markup):
@@ -43,11 +46,19 @@ class Few(tuple[Any, ...]):
     """Data of ours with few values, that may decide what is kept: it is hashable throughout."""
 
 
-class _Kept(NamedTuple):
-    """The text before the first hole; then each hole's name, with the text that follows it."""
+Call: TypeAlias = tuple[str, tuple[Any, ...], Mapping[str, Any]]
+"""A macro, what decides its shape, and its texts."""
 
-    first: str
-    rest: tuple[tuple[str, str], ...]
+
+class _Kept(NamedTuple):
+    """What is kept, of a page or of a part of one."""
+
+    pieces: list[Any]
+    """What stands around the holes, and at every second place a hole: texts, or the bytes."""
+    holes: tuple[str, ...]
+    """Their names, in their order."""
+    ours: set[str]
+    """Those of them that are filled here."""
 
 
 def hole(name: str) -> Hole:
@@ -59,8 +70,8 @@ def init_app(app: Flask) -> None:
     """Give the templates `kept_part` and `ticked`, and what goes through holes."""
     app.extensions["kept"] = OrderedDict()
     holes = {
-        "csrf_token": lambda: hole("csrf") if is_keeping() else csrf_token(),
-        "csp_nonce": lambda: hole("nonce") if is_keeping() else csp_nonce(),
+        "csrf_token": lambda: hole("our csrf") if is_keeping() else csrf_token(),
+        "csp_nonce": lambda: hole("our nonce") if is_keeping() else csp_nonce(),
     }
     app.jinja_env.globals.update(holes, kept_part=part, ticked=_ticked)
     app.context_processor(lambda: holes)  # before the token of Flask-WTF, which does the same
@@ -93,57 +104,102 @@ def is_on() -> bool:
     return _here().found is not None
 
 
-def page(template: str, texts: Mapping[str, Any], **few: Any) -> str:
+def page(template: str, texts: Mapping[str, Any], **few: Any) -> str | bytes:
     """A whole page. The template gets both; see `macro` for what they may be."""
     if not is_on():
         return render_template(template, **few, **texts)
     key = (template, tuple(few.items()), there(texts))
-    return whole(key, texts, lambda: render_template(template, **few, **holes_for(texts)))
+    return whole_page(key, texts, lambda: render_template(template, **few, **holes_for(texts)))
 
 
-def whole(key: Hashable, texts: Mapping[str, Any], render: Callable[[], str]) -> str:
+def whole_page(key: Hashable, texts: Mapping[str, Any], render: Callable[[], str]) -> bytes:
     """What `render` makes with holes in the places of these texts, and the texts in them. `key`
     holds all that it depends on beside the language and the settings, `there(texts)` above all."""
-    return _filled(_find(key, render), texts)
+    kept = _find(_here(), (languages.chosen(), key), render, as_bytes=True)
+    pieces = kept.pieces.copy()
+    pieces[1::2] = [text.encode() for text in _filling(kept, texts)]
+    return b"".join(pieces)
+
+
+def whole(key: Hashable, texts: Mapping[str, Any], render: Callable[[], str]) -> Markup:
+    """The same of a part of a page."""
+    return _markup(_filled(_find(_here(), (languages.chosen(), key), render), texts))
 
 
 def macro(template: str, name: str, /, *few: Any, **texts: Any) -> Markup:
     """What a macro of a template makes. `few`: what decides its shape, hashable, with few values.
     `texts`: texts, or None or '' where there is none; they go through holes."""
-    if not is_on():
-        return Markup(_of(template, name)(*few, **texts))  # noqa: S704 - of a template
-    return Markup(_filled(_macro(template, name, few, texts), texts))  # noqa: S704 - escaped
+    here = _here()
+    if here.found is None:
+        return _markup([_of(template, name)(*few, **texts)])
+    kept = _macro(here, languages.chosen(), template, name, few, texts)
+    return _markup(_filled(kept, texts))
+
+
+def call(name: str, /, *few: Any, **texts: Any) -> Call:
+    """One of the calls that `macros` makes; as for `macro`."""
+    return name, few, texts
+
+
+def macros(template: str, calls: Iterable[Call]) -> Markup:
+    """What macros of a template make, one after the other."""
+    here = _here()
+    if here.found is None:
+        return joined(macro(template, name, *few, **texts) for name, few, texts in calls)
+    language = languages.chosen()
+    pieces: list[str] = []
+    for name, few, texts in calls:
+        pieces += _filled(_macro(here, language, template, name, few, texts), texts)
+    return _markup(pieces)
 
 
 def each(template: str, name: str, texts: Iterable[Any]) -> Markup:
     """What a macro makes of each of some texts, its `text`, one after the other."""
-    if not is_on():
+    here = _here()
+    if here.found is None:
         return joined(macro(template, name, text=text) for text in texts)
-    kept = {there: _macro(template, name, (), {"text": there}) for there in ("some", "")}
-    made = [_filled(kept["some" if _shape(text) else ""], {"text": text}) for text in texts]
-    return Markup("".join(made))  # noqa: S704 - escaped
+    language = languages.chosen()
+    kept: dict[Any, _Kept] = {}
+    pieces: list[str] = []
+    for text in texts:
+        shape, given = _shape(text), {"text": text}
+        if shape not in kept:
+            kept[shape] = _macro(here, language, template, name, (), given)
+        pieces += _filled(kept[shape], given)
+    return _markup(pieces)
 
 
-def _macro(template: str, name: str, few: tuple[Any, ...], texts: Mapping[str, Any]) -> "_Kept":
-    key = (template, name, few, there(texts))
-    return _find(key, lambda: _of(template, name)(*few, **holes_for(texts)))
+def _macro(
+    here: _Here,
+    language: str,
+    template: str,
+    name: str,
+    few: tuple[Any, ...],
+    texts: Mapping[str, Any],
+) -> _Kept:
+    shapes = [
+        text and True if text.__class__ in _PLAIN else _shape(text) for text in texts.values()
+    ]
+    sought = (language, template, name, few, *texts, *shapes)
+    return _find(here, sought, lambda: _of(template, name)(*few, **holes_for(texts)))
 
 
 def made(template: str, name: str, /, *given: Any) -> Markup:
     """What a macro makes of data of any kind: nothing of it is kept."""
-    return Markup(_of(template, name)(*given))  # noqa: S704 - of a template
+    return _markup([_of(template, name)(*given)])
 
 
 def part(*key: Hashable, caller: Callable[[], Markup]) -> Markup:
     """A part of a template: `{% call kept_part('foot', theme) %}…{% endcall %}`."""
-    if not is_on() or is_keeping():  # it goes into what is kept around it
+    here = _here()
+    if here.found is None or here.is_keeping:  # it goes into what is kept around it
         return caller()
-    return Markup(_filled(_find(key, caller), {}))  # noqa: S704 - filled with escaped values
+    return _markup(_filled(_find(here, (languages.chosen(), key), caller), {}))
 
 
 def joined(parts: Iterable[Markup]) -> Markup:
     """Parts, one after the other."""
-    return Markup("".join(parts))  # noqa: S704 - they are markup
+    return _markup(parts)
 
 
 def holes_for(texts: Mapping[str, Any]) -> dict[str, Any]:
@@ -166,7 +222,7 @@ def _ticked(field: str, value: object, checked: object) -> str:
 def there(texts: Mapping[str, Any]) -> tuple[Any, ...]:
     """Which texts there are, as a part of a key; what there is not, as it is."""
     shapes = [
-        True if text.__class__ in _PLAIN_TEXTS and text else _shape(text) for text in texts.values()
+        text and True if text.__class__ in _PLAIN else _shape(text) for text in texts.values()
     ]
     return (*texts, *shapes)
 
@@ -186,23 +242,23 @@ def _of(template: str, name: str) -> Callable[..., str]:
     return getattr(module, name)
 
 
-def _find(key: Hashable, render: Callable[[], str]) -> _Kept:
-    here = _here()
+def _find(
+    here: _Here, sought: Hashable, render: Callable[[], str], as_bytes: bool = False
+) -> _Kept:
     found = here.found
     if here.is_keeping or found is None:
         # A text that is no hole would be kept with what is around it.
-        raise RuntimeError(f"{key} is made within what is being kept")
-    sought = (languages.chosen(), key)
+        raise RuntimeError(f"{sought} is made within what is being kept")
     try:
         kept = found[sought]
-        found.move_to_end(sought)
+        if len(found) > MOST // 2:  # what is asked for in which order matters to a full house alone
+            found.move_to_end(sought)
     except KeyError:  # not kept yet; or another thread lets go of it at this very moment
         here.is_keeping = True
         try:
-            pieces = _HOLES.split(str(render()))
+            kept = _cut(str(render()), as_bytes)
         finally:
             here.is_keeping = False
-        kept = _Kept(pieces[0], tuple(zip(pieces[1::2], pieces[2::2], strict=True)))
         found[sought] = kept
         while len(found) > MOST:
             with suppress(KeyError):
@@ -210,18 +266,27 @@ def _find(key: Hashable, render: Callable[[], str]) -> _Kept:
     return kept
 
 
-def _filled(kept: _Kept, texts: Mapping[str, Any]) -> str:
-    made = [kept.first]
-    ours: dict[str, str] = {}
-    for name, after in kept.rest:
-        if name not in _OURS:
-            text = texts[name]
-            made += text if text.__class__ is Markup else _html(text), after
-            continue
-        if name not in ours:
-            ours[name] = _OURS[name]()
-        made += ours[name], after
-    return "".join(made)
+def _cut(rendered: str, as_bytes: bool) -> _Kept:
+    pieces: list[Any] = _HOLES.split(rendered)
+    holes = tuple(pieces[1::2])
+    if as_bytes:
+        pieces = [piece.encode() for piece in pieces]
+    return _Kept(pieces, holes, _OURS.keys() & holes)
+
+
+def _filled(kept: _Kept, texts: Mapping[str, Any]) -> list[str]:
+    pieces = kept.pieces.copy()
+    pieces[1::2] = _filling(kept, texts)
+    return pieces
+
+
+def _filling(kept: _Kept, texts: Mapping[str, Any]) -> list[str]:
+    """What goes into the holes, in their order."""
+    if kept.ours:
+        texts = {**texts, **{name: _OURS[name]() for name in kept.ours}}
+    return [
+        text if (text := texts[name]).__class__ is Markup else _html(text) for name in kept.holes
+    ]
 
 
 def _html(text: Any) -> str:
@@ -230,3 +295,8 @@ def _html(text: Any) -> str:
     if kind is Markup or (kind is str and not _SPECIAL.search(text)):
         return text
     return str(text) if kind is LazyString else escape(text)
+
+
+def _markup(pieces: Iterable[str]) -> Markup:
+    """One text of what is markup: of a template, or escaped."""
+    return Markup("".join(pieces))  # noqa: S704

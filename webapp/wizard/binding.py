@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from wtforms import Field, Form
+from wtforms import Field, Form, StringField
 from wtforms.fields.choices import SelectField
 from wtforms.form import BaseForm
 from wtforms.utils import unset_value
@@ -23,10 +23,16 @@ class _Pattern:
 
     name: str
     kind: type[Field]
-    state: dict[str, Any]
-    """Its attributes before it is filled."""
+    """A class for it alone, in which stand its attributes before it is filled."""
+    sent_as: str
+    default: Any
+    makes_default: bool
+    """The default is to be called for each form."""
     fills_itself: bool
     """Its class has a `process` of its own."""
+    is_text: bool
+    """Its value is what was sent, or what it is given, and only filters make anything of either."""
+    filters: tuple[Callable[[Any], Any], ...]
     filter_name: str
     """The form's `filter_<name>`; '' where it has none."""
     validates_itself: bool
@@ -35,7 +41,7 @@ class _Pattern:
     validators: tuple[Callable[[Any, Field], None], ...]
     """Those of the field, then the form's `validate_<name>`."""
     ends_empty: bool
-    """The first of them ends in silence for an empty value."""
+    """The first thing that looks at it ends in silence for an empty value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +82,7 @@ class BoundForm(Form):
         self._fields = fields = {}
         for one in plan.fields:
             fields[one.name] = field = object.__new__(one.kind)
-            state = one.state.copy()
-            state["_form"] = self
-            field.__dict__ = state
+            field._form = self
         self.__dict__.update(fields)  # they hide the attributes of the class
         self.process(formdata, data=data)
 
@@ -88,12 +92,15 @@ class BoundForm(Form):
         values = data or {}
         for one in self._plan.fields:
             field = self._fields[one.name]
+            if one.is_text:
+                _fill_text(field, one, formdata, values.get(one.name, one.default))
+                continue
             value = values.get(one.name, unset_value)
-            filters = [getattr(self, one.filter_name)] if one.filter_name else []
+            own = (getattr(self, one.filter_name),) if one.filter_name else ()
             if one.fills_itself:
-                field.process(formdata, value, filters)
+                field.process(formdata, value, own)
             else:
-                _fill(field, formdata, value, filters)
+                _fill(field, one, formdata, value, own)
         self.post_process(formdata)
 
     def post_process(self, formdata: Any = None) -> None:
@@ -108,7 +115,9 @@ class BoundForm(Form):
         valid = True
         for one in self._plan.fields:
             field = self._fields[one.name]
-            if one.validates_itself:
+            if one.ends_empty and not field.data and not field.process_errors:
+                field.errors = []
+            elif one.validates_itself:
                 own = one.validators[len(field.validators) :]
                 valid = field.validate(self, own) and valid
             else:
@@ -124,20 +133,31 @@ def _plan_of(form: type[BoundForm]) -> _Plan:
     for name, field in first._fields.items():
         kind, own = type(field), getattr(form, f"validate_{name}", None)
         validators = (*field.validators, own) if own else tuple(field.validators)
-        filter_name = f"filter_{name}"
+        filter_name = f"filter_{name}" if hasattr(form, f"filter_{name}") else ""
+        fills_itself = kind.process is not Field.process
+        validates_itself = any(
+            getattr(kind, method) is not getattr(Field, method)
+            for method in ("validate", "post_validate", "_run_validation_chain")
+        )
+        pre_validates = kind.pre_validate is not Field.pre_validate
         pattern = _Pattern(
             name,
-            kind,
-            vars(field),
-            fills_itself=kind.process is not Field.process,
-            filter_name=filter_name if hasattr(form, filter_name) else "",
-            validates_itself=any(
-                getattr(kind, method) is not getattr(Field, method)
-                for method in ("validate", "post_validate", "_run_validation_chain")
-            ),
-            pre_validates=kind.pre_validate is not Field.pre_validate,
+            _with_attributes(kind, vars(field)),
+            sent_as=field.name,
+            default=field.default,
+            makes_default=callable(field.default),
+            fills_itself=fills_itself,
+            is_text=not (fills_itself or filter_name or callable(field.default))
+            and kind.process_data is Field.process_data
+            and kind.process_formdata in (Field.process_formdata, StringField.process_formdata),
+            filters=tuple(field.filters),
+            filter_name=filter_name,
+            validates_itself=validates_itself,
+            pre_validates=pre_validates,
             validators=validators,
-            ends_empty=getattr(validators[0], "ends_empty", False) if validators else False,
+            ends_empty=not (validates_itself or pre_validates)
+            and bool(validators)
+            and getattr(validators[0], "ends_empty", False),
         )
         patterns.append(pattern)
         usual = kind.post_process in (Field.post_process, SelectField.post_process)
@@ -146,27 +166,62 @@ def _plan_of(form: type[BoundForm]) -> _Plan:
     return _Plan(form._unbound_fields, meta, patterns, to_end)
 
 
-def _fill(field: Field, formdata: Any, value: Any, filters: list[Callable[[Any], Any]]) -> None:
+def _with_attributes(kind: type[Field], attributes: Mapping[str, Any]) -> type[Field]:
+    """The kind of field, but one that comes with these. To copy thirty attributes to each field of
+    each form took longer than to fill it."""
+    kept = {
+        name: staticmethod(value) if hasattr(type(value), "__get__") else value
+        for name, value in attributes.items()
+        if name != "_form"
+    }
+    return type(kind.__name__, (kind,), kept)
+
+
+def _fill(
+    field: Field,
+    pattern: _Pattern,
+    formdata: Any,
+    value: Any,
+    own_filters: tuple[Callable[[Any], Any], ...],
+) -> None:
     """`Field.process`, but a default that is no function is not called to find that out."""
     field.process_errors = errors = []
     if value is unset_value:
-        value = field.default() if callable(field.default) else field.default
+        value = pattern.default() if pattern.makes_default else pattern.default
     field.object_data = value
     try:
         field.process_data(value)
     except ValueError as error:
         errors.append(error.args[0])
     if formdata is not None:
-        field.raw_data = formdata.getlist(field.name) if field.name in formdata else []
+        name = pattern.sent_as
+        field.raw_data = formdata.getlist(name) if name in formdata else []
         try:
             field.process_formdata(field.raw_data)
         except ValueError as error:
             errors.append(error.args[0])
     try:
-        for change in (*field.filters, *filters):
+        for change in (*pattern.filters, *own_filters):
             field.data = change(field.data)
     except ValueError as error:
         errors.append(error.args[0])
+
+
+def _fill_text(field: Field, pattern: _Pattern, formdata: Any, value: Any) -> None:
+    """The same of a text."""
+    field.process_errors = []
+    field.object_data = value
+    if formdata is not None:
+        name = pattern.sent_as
+        field.raw_data = sent = formdata.getlist(name) if name in formdata else []
+        if sent:
+            value = sent[0]
+    try:
+        for change in pattern.filters:
+            value = change(value)
+    except ValueError as error:
+        field.process_errors.append(error.args[0])
+    field.data = value
 
 
 def _validate(form: BoundForm, field: Field, pattern: _Pattern) -> bool:
@@ -178,8 +233,6 @@ def _validate(form: BoundForm, field: Field, pattern: _Pattern) -> bool:
                 field.pre_validate(form)
             except ValidationError as error:
                 field.errors.append(error.args[0])
-        if pattern.ends_empty and not field.data:
-            return not field.errors
         for validator in pattern.validators:
             try:
                 validator(form, field)

@@ -47,10 +47,14 @@ class Journey(Generic[S]):
         """The first step that is not done; None when all are."""
         return next((step for step in self.steps if step.slug not in done), None)
 
-    def may_visit(self, slug: str, done: Collection[str]) -> bool:
-        """Every step up to the resume point is open, those beyond it are not."""
+    def open_until(self, done: Collection[str]) -> int:
+        """The number of the last step that is open: every step up to the resume point is."""
         resume = self.resume_point(done)
-        return resume is None or self._number[slug] <= self._number[resume.slug]
+        return len(self) if resume is None else self._number[resume.slug]
+
+    def may_visit(self, slug: str, done: Collection[str]) -> bool:
+        """The step is open."""
+        return self._number[slug] <= self.open_until(done)
 
     def before(self, slug: str) -> S | None:
         """The step that "Back" leads to; None on the first."""

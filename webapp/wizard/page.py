@@ -118,7 +118,7 @@ class Page:
         return self.draft_at is not None
 
 
-def render(page: Page) -> str:
+def render(page: Page) -> str | bytes:
     """The page: from what is kept where it can be, else made anew."""
     comes_back = page.typed is not None or page.notice is not None or page.draft_at is not None
     if comes_back or page.visit is None or "_flashes" in session or not kept.is_on():
@@ -135,13 +135,13 @@ def render(page: Page) -> str:
         *("step", page.step.slug, page.completed, page.is_new, bool(users.current())),
         *(appearance.chosen(), beside.key, kept.there(texts)),
     )
-    return kept.whole(key, texts | ticks, lambda: _with_holes(page, beside, texts))
+    return kept.whole_page(key, texts | ticks, lambda: _with_holes(page, beside, texts))
 
 
 def _with_holes(page: Page, beside: "_Beside", texts: Mapping[str, Any]) -> str:
     """The page as it is kept: nothing of the visit is within the template's reach."""
     holes = kept.holes_for(texts)
-    given = {name: holes[f"value {name}"] for name in _fields(page.step.form).texts}
+    given = {one.name: holes[one.hole] for one in _fields(page.step.form).texts}
     kept_page = replace(
         page,
         visit=_SOMEBODY,
@@ -162,56 +162,75 @@ _SOMEBODY: Any = object()
 # -- the form's values -----------------------------------------------------------------------------
 
 
+class _Text(NamedTuple):
+    """A field that shows a text."""
+
+    name: str
+    hole: str
+    default: Any
+    filters: Sequence[Callable[[Any], Any]]
+
+
+class _Choice(NamedTuple):
+    """A field that shows ticks."""
+
+    name: str
+    is_yes_or_no: bool
+    default: Any
+    ticks: dict[str, str]
+    """Value -> the hole for its tick."""
+
+
 class _Fields(NamedTuple):
     """How the fields of a form show their values; those that are never filled, such as secrets, are
     not among them."""
 
-    texts: dict[str, tuple[Any, Sequence[Callable[[Any], Any]]]]
-    """Name -> default value, filters."""
-    choices: dict[str, tuple[Any, bool]]
-    """Name -> default value, and whether it is a yes-or-no question."""
-    ticks: dict[str, str]
+    texts: list[_Text]
+    choices: list[_Choice]
+    unticked: dict[str, Markup]
     """The hole of every choice, empty."""
 
 
 _known: dict[type[StepForm], _Fields] = {}
+_TICKED, _UNTICKED = Markup("checked"), Markup("")
 
 
 def _fields(form: type[StepForm]) -> _Fields:
     if form not in _known:
-        found = _Fields({}, {}, {})
+        found = _Fields([], [], {})
         for one in form(formdata=None):
-            if isinstance(one, BooleanField):
-                found.choices[one.name] = one.default, True
-                found.ticks[kept.tick(one.name, "y")] = ""
-            elif isinstance(one, SelectFieldBase):
-                found.choices[one.name] = one.default, False
-                found.ticks.update({kept.tick(one.name, option.data): "" for option in one})
+            if isinstance(one, BooleanField | SelectFieldBase):
+                is_yes_or_no = isinstance(one, BooleanField)
+                values = ["y"] if is_yes_or_no else [str(option.data) for option in one]
+                ticks = {value: kept.tick(one.name, value) for value in values}
+                found.choices.append(_Choice(one.name, is_yes_or_no, one.default, ticks))
+                found.unticked.update(dict.fromkeys(ticks.values(), _UNTICKED))
             elif isinstance(one, StringField) and not isinstance(one, PasswordField):
-                found.texts[one.name] = one.default, tuple(one.filters)
+                filters = tuple(one.filters)
+                found.texts.append(_Text(one.name, f"value {one.name}", one.default, filters))
         _known[form] = found
     return _known[form]
 
 
 def _shown_in(
     form: type[StepForm], values: Mapping[str, Any]
-) -> tuple[dict[str, Any], dict[str, str]]:
+) -> tuple[dict[str, Any], dict[str, Markup]]:
     """What WTForms would show of these values: the texts, and which choices are ticked."""
     fields = _fields(form)
     texts: dict[str, Any] = {}
-    for name, (default, filters) in fields.texts.items():
+    for name, hole, default, filters in fields.texts:
         value = values.get(name, default)
         for to_shown in filters:
             value = to_shown(value)
-        texts[f"value {name}"] = "" if value is None else str(value)
-    ticks = fields.ticks.copy()
-    for name, (default, is_yes_or_no) in fields.choices.items():
+        texts[hole] = "" if value is None else str(value)
+    ticks = fields.unticked.copy()
+    for name, is_yes_or_no, default, holes in fields.choices:
         value = values.get(name, default)
         if is_yes_or_no:
             value = "y" if value else None
         for one in value if isinstance(value, list | tuple) else (value,):
-            if (tick := kept.tick(name, one)) in ticks:
-                ticks[tick] = "checked"
+            if (found := holes.get(str(one))) is not None:
+                ticks[found] = _TICKED
     return texts, ticks
 
 
@@ -259,17 +278,19 @@ def _beside(extra: Mapping[str, Any]) -> _Beside | None:
 
 def _rail(page: Page) -> Markup:
     journey, visit = page.journey, page.visit
-    done = visit.done if visit else ()
+    open_until = 0
+    if visit is not None:
+        open_until = len(journey) if page.completed else journey.open_until(visit.done)
     states: list[tuple[str, str, bool]] = []
     briefs: dict[str, Words | None] = {}
-    for step in journey:
+    for number, step in enumerate(journey, start=1):
         row = visit.progress.get(step.slug) if visit else None
-        reachable = visit is not None and (page.completed or journey.may_visit(step.slug, done))
+        reachable = number <= open_until
         state = "open" if reachable or visit is None else "locked"
         if row and row.done:
             state = "done" if row.saved_at else "skipped"
         states.append((step.slug, "current" if step is page.step else state, reachable))
-        briefs[step.slug] = (visit.brief(step) if visit else None) or None
+        briefs[step.slug] = (visit.brief(step) if visit and row and row.saved_at else None) or None
 
     def made(notes: Mapping[str, Any]) -> str:
         items = [
@@ -288,7 +309,7 @@ def _rail(page: Page) -> Markup:
     if not kept.is_on():
         return Markup(made(briefs))  # noqa: S704 - of a template
     key = ("rail", tuple(states), kept.there(briefs))
-    return Markup(kept.whole(key, briefs, lambda: made(kept.holes_for(briefs))))  # noqa: S704
+    return kept.whole(key, briefs, lambda: made(kept.holes_for(briefs)))
 
 
 # -- every step's answers --------------------------------------------------------------------------
@@ -311,7 +332,7 @@ class Section(NamedTuple):
             *(_ANSWERS, "summary_section", slug, self.state),
             title=self.step.title,
             saved_at=languages.written(self.saved_at) if self.saved_at else None,
-            rows=kept.joined(_row(slug, row) for row in self.rows),
+            rows=kept.macros(_ANSWERS, [_row(slug, row) for row in self.rows]),
         )
 
 
@@ -335,14 +356,12 @@ def answers(shown: Iterable[Section]) -> Markup:
     return kept.joined(one.html for one in shown)
 
 
-def _row(slug: str, row: Row) -> Markup:
+def _row(slug: str, row: Row) -> kept.Call:
     value, items = row.value, None
     if isinstance(value, list):  # not a lazily translated text, which looks like a sequence too
         items = kept.each(_ANSWERS, "item", map(_text, value))
     shown = None if value is None or isinstance(value, list) else _text(value)
-    return kept.macro(
-        *(_ANSWERS, "row_of", slug), label=row.label, value=shown, items=items, note=row.note
-    )
+    return kept.call("row_of", slug, label=row.label, value=shown, items=items, note=row.note)
 
 
 def _text(value: Any) -> Words:
@@ -355,7 +374,7 @@ LONG_DECLARATION = 240
 """Characters: a longer one is set smaller."""
 
 
-def summary_page(visit: Visit) -> str:
+def summary_page(visit: Visit) -> str | bytes:
     """Every answer and result of a completed session."""
     shown = sections(visit)
     reports: dict[str, Any] = {}
@@ -368,10 +387,13 @@ def summary_page(visit: Visit) -> str:
         "completed_at": languages.written(completed_at) if completed_at else None,
         "new_steps": _lines("new_step", (s for s in visit.journey if s.slug not in done)),
         "left_open": _lines("left_open", (one.step for one in shown if one.state != "saved")),
-        "capabilities": kept.joined(
-            kept.macro(_LINES, "capability", one.available, label=one.label, why=one.why)
-            for step in visit.journey
-            for one in step.capabilities(visit)
+        "capabilities": kept.macros(
+            _LINES,
+            [
+                kept.call("capability", one.available, label=one.label, why=one.why)
+                for step in visit.journey
+                for one in step.capabilities(visit)
+            ],
         ),
         "style": analysis and Markup(_style_of(analysis)),  # noqa: S704 - of a template
         "persona": reports.get("persona"),
@@ -398,4 +420,4 @@ def _style_of(analysis: Any) -> str:
 
 
 def _lines(macro: str, steps: Iterable[Step]) -> Markup:
-    return kept.joined(kept.macro(_LINES, macro, step.slug, title=step.title) for step in steps)
+    return kept.macros(_LINES, [kept.call(macro, step.slug, title=step.title) for step in steps])

@@ -108,7 +108,8 @@ class PersonaForm(StepForm):
         super().process(formdata, data)
         if formdata:
             for name in TEXTS:
-                self[name].make_way(formdata)
+                if name in formdata:
+                    self[name].make_way(formdata)
         if self.tone_choice.data in dict(TONES):
             self.tone.data = self.tone_choice.data
         if self.tone_choice.data != KEEP:

@@ -315,14 +315,21 @@ def words_of(
     text = translate(SENTENCES[what.code])
     if not what.values and (said := _without_values(text)) is not None:
         return said
-    values = {name: _in_words(name, value, translate) for name, value in what.values.items()}
     parts = _parts_of(text)
     if parts is None:
+        values = {name: _in_words(name, value, translate) for name, value in what.values.items()}
         return _Filler(number).vformat(text, (), values)
-    fill = _Filler(number).format_field
-    return "".join(
-        [lead + fill(values[field], spec) if field else lead for lead, field, spec in parts]
-    )
+    words: list[str] = []
+    for lead, field, spec in parts:
+        words.append(lead)
+        if field:
+            value = what.values[field]
+            if field in _MAY_BE_TERMS:
+                value = _in_words(field, value, translate)
+            if spec or value.__class__ is not str:
+                value = _formatted(value, spec, number)
+            words.append(value)
+    return "".join(words)
 
 
 @lru_cache(maxsize=2000)
@@ -359,8 +366,11 @@ def render(section: Mapping[str, Any], translate: Translate = as_written) -> dic
     spoken: dict[str, Any] = {}
     codes: dict[str, list[dict[str, Any]]] = {}
     for key, value in section.items():
+        kind = type(value)
+        if kind not in _MAY_SPEAK:  # most of a persona's hundreds of values
+            spoken[key] = value
+            continue
         parts: list[Sentence] = []
-        kind = type(value)  # a persona has hundreds of values, most of them none of these
         if kind is dict:
             spoken[key] = render(value, translate)
         elif kind is Sentence:
@@ -369,7 +379,7 @@ def render(section: Mapping[str, Any], translate: Translate = as_written) -> dic
         elif kind is Paragraph:
             parts = list(value)
             spoken[key] = paragraph_of(value, translate)
-        elif kind is list and value and type(value[0]) is Sentence:
+        elif value and type(value[0]) is Sentence:
             parts = value
             spoken[key] = [words_of(one, translate) for one in value]
         else:
@@ -388,18 +398,15 @@ def say_again(
 
     A text whose codes this version of the table does not know stays as it was stored, in English.
     """
-    codes = stored.get("codes")
-    codes = codes if isinstance(codes, dict) else {}
-    spoken: dict[str, Any] = {}
-    for key, value in stored.items():
-        if key == "codes":
-            continue
+    spoken = dict(stored)
+    codes = spoken.pop("codes", None)
+    if not isinstance(codes, dict):
+        codes = {}
+    for key, value in spoken.items():
         if key in codes:
             spoken[key] = _said_again(value, codes[key], translate, number)
         elif isinstance(value, dict):
             spoken[key] = say_again(value, translate, number)
-        else:
-            spoken[key] = value
     return spoken
 
 
@@ -421,9 +428,13 @@ class _Filler(Formatter):
 
     def format_field(self, value: Any, format_spec: str) -> Any:
         """A number in the reader's way; anything else as `format` would."""
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return self.number(value, format_spec)
-        return super().format_field(value, format_spec)
+        return _formatted(value, format_spec, self.number)
+
+
+def _formatted(value: Any, spec: str, number: WriteNumber) -> str:
+    if isinstance(value, _NUMBERS) and not isinstance(value, bool):
+        return number(value, spec)
+    return format(value, spec)
 
 
 TERMS = (
@@ -432,7 +443,9 @@ TERMS = (
 )  # fmt: skip
 """Words of ours that stand in sentences as values."""
 
-_MAY_BE_TERMS = frozenset({"tone", "stated", "measured", "platform", "site"})
+_MAY_BE_TERMS = frozenset({"tone", "tones", "stated", "measured", "platform", "site"})
+_MAY_SPEAK = frozenset({dict, list, Sentence, Paragraph})
+_NUMBERS = (int, float)
 
 
 def _in_words(name: str, value: Any, translate: Translate) -> Any:

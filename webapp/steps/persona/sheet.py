@@ -7,6 +7,7 @@ from typing import Any
 from markupsafe import Markup
 
 from webapp import kept
+from webapp.kept import Call
 from webapp.languages import decimal, listed, share
 from webapp.site.marked import N_
 from webapp.steps.persona.shown import ShownPersona, translate
@@ -41,12 +42,15 @@ def sheet(persona: ShownPersona) -> Markup:
         score=None if score is None else decimal(score),
         identity=identity(persona),
         question=question.sentence if question else None,
-        rows=kept.joined([*_character(persona), *_quality(quality)]),
+        rows=kept.macros(_FILE, [*_character(persona), *_quality(quality)]),
         examples=kept.made(_FILE, "examples_of", persona) if examples else None,
-        platforms=kept.joined(
-            _platform(name, persona.platform_personas[name], persona.edited)
-            for name in persona.selected_platforms
-            if name in (persona.platform_personas or {})
+        platforms=kept.macros(
+            _FILE,
+            [
+                _platform(name, persona.platform_personas[name], persona.edited)
+                for name in persona.selected_platforms
+                if name in (persona.platform_personas or {})
+            ],
         ),
     )
 
@@ -63,7 +67,7 @@ def identity(persona: ShownPersona) -> Markup:
     )
 
 
-def _character(persona: ShownPersona) -> Iterable[Markup]:
+def _character(persona: ShownPersona) -> Iterable[Call]:
     """Tones, words and measured habits, each only where there is one."""
     core = persona.core_persona or {}
     tones = core.get("tonal_range") or {}
@@ -77,7 +81,7 @@ def _character(persona: ShownPersona) -> Iterable[Markup]:
         (_l("Does not fit"), tones.get("forbidden_tones")),
     ):
         if names:
-            yield kept.macro(_FILE, "tones", label=label, names=listed(map(_term, names)))
+            yield kept.call("tones", label=label, names=listed(map(_term, names)))
     edited = persona.edited
     yield _fact(_l("Words to use"), words.get("go_to_words"), mine="own_words" in edited)
     yield _fact(_l("Words to avoid"), words.get("avoid_words"), mine="own_avoid" in edited)
@@ -86,7 +90,7 @@ def _character(persona: ShownPersona) -> Iterable[Markup]:
     yield _fact(_l("Rules of style"), rules, lines=True, mine="own_rules" in edited)
 
 
-def _fingerprint(fingerprint: Mapping[str, Any], words: Mapping[str, Any]) -> Iterable[Markup]:
+def _fingerprint(fingerprint: Mapping[str, Any], words: Mapping[str, Any]) -> Iterable[Call]:
     lengths = fingerprint.get("sentence_metrics") or {}
     reads = fingerprint.get("readability") or {}
     habit = (fingerprint.get("person") or {}).get("habit")
@@ -117,7 +121,7 @@ def _fingerprint(fingerprint: Mapping[str, Any], words: Mapping[str, Any]) -> It
         yield _fact(_l("Questions"), said)
 
 
-def _quality(quality: Mapping[str, Any]) -> Iterable[Markup]:
+def _quality(quality: Mapping[str, Any]) -> Iterable[Call]:
     """What the persona can be relied on for: the scores, and what would raise them."""
     parts = (
         (_l("text that was measured"), quality.get("linguistic_quality")),
@@ -125,17 +129,17 @@ def _quality(quality: Mapping[str, Any]) -> Iterable[Markup]:
         (_l("platforms that suit"), quality.get("platform_consistency")),
         (_l("stated and measured tone"), quality.get("tone_agreement")),
     )
-    scores = kept.joined(
-        kept.macro(_FILE, "score_of", label=label, value=str(score), number=decimal(score))
+    scores = [
+        kept.call("score_of", label=label, value=str(score), number=decimal(score))
         for label, score in parts
         if score is not None
-    )
-    yield kept.macro(_FILE, "scores_of", scores=scores)
+    ]
+    yield kept.call("scores_of", scores=kept.macros(_FILE, scores))
     if quality.get("recommendations"):
         yield _fact(_l("To make it better"), quality["recommendations"], lines=True)
 
 
-def _platform(name: str, platform: Mapping[str, Any], edited: frozenset[str]) -> Markup:
+def _platform(name: str, platform: Mapping[str, Any], edited: frozenset[str]) -> Call:
     """One platform: its limits in a line, then what to do and what to leave."""
     limit = (platform.get("content_format_rules") or {}).get("character_limit")
     length = (platform.get("sentence_metrics") or {}).get("optimal_sentence_length")
@@ -145,23 +149,23 @@ def _platform(name: str, platform: Mapping[str, Any], edited: frozenset[str]) ->
     if platform.get("donts"):
         mine = f"own_{name}_donts" in edited
         rows.append(_fact(_l("Leave"), platform["donts"], lines=True, mine=mine))
-    return kept.macro(
-        *(_FILE, "platform"),
+    return kept.call(
+        "platform",
         label=translate(str(platform.get("label") or name)),
         limit=decimal(limit) if limit else None,
         length=decimal(length) if length else None,
-        rows=kept.joined(rows),
+        rows=kept.macros(_FILE, rows),
     )
 
 
-def _fact(label: Any, value: Any, *, lines: bool = False, mine: bool = False) -> Markup:
+def _fact(label: Any, value: Any, *, lines: bool = False, mine: bool = False) -> Call:
     """A row for a text or a list; `lines` gives each element of a list a line of its own."""
     items = None
     if isinstance(value, list):
         if lines and value:
             items = kept.each(_FILE, "line", map(str, value))
         value = None if lines or not value else ", ".join(map(str, value))
-    return kept.macro(_FILE, "fact", mine, label=label, value=_text(value), items=items)
+    return kept.call("fact", mine, label=label, value=_text(value), items=items)
 
 
 def _term(name: Any) -> str:

@@ -64,6 +64,7 @@ def shown_persona(answer: PersonaData, analysis: Mapping[str, Any] | None) -> Sh
     spoken = say_again(answer.results, translate, number)
     if answer.edits:
         spoken = with_edits(spoken, answer.edits)
+    edits = answer.edits or {}
     fits: list[Example] = []
     breaks: list[Example] = []
     if samples := ((analysis or {}).get("measures") or {}).get("sample_sentences"):
@@ -74,7 +75,7 @@ def shown_persona(answer: PersonaData, analysis: Mapping[str, Any] | None) -> Sh
         platform_personas=spoken["platform_personas"],
         quality_metrics=spoken["quality_metrics"],
         selected_platforms=answer.selected_platforms,
-        edited=frozenset(name for name, text in TEXTS.items() if text.name in (answer.edits or {})),
+        edited=frozenset(name for name, text in TEXTS.items() if edits and text.name in edits),
         fits=[_shown(one) for one in fits],
         breaks=[_shown(one) for one in breaks],
         tone_question=tone_question(answer),

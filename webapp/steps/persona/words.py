@@ -89,7 +89,7 @@ def guess_language(text: str) -> Language | None:
     """The language whose function words are met most often; None when none leads by two."""
     spoken = [word.lower() for word in words(text)]
     hits = sorted(
-        (sum(word in known.stop for word in spoken), code) for code, known in LANGUAGES.items()
+        (sum(map(known.stop.__contains__, spoken)), code) for code, known in LANGUAGES.items()
     )
     (second, _), (first, code) = hits[-2:]
     return code if first >= second + 2 else None

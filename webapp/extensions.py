@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask, g
+from flask import Flask
 from flask_babel import Babel
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session
-from sqlalchemy import Connection, MetaData, Table, event
+from sqlalchemy import Connection, Engine, MetaData, Table, event
 from sqlalchemy.orm import DeclarativeBase
 
 from webapp import at_hand
@@ -122,6 +122,7 @@ def init_app(app: Flask, settings: Settings) -> None:
         Migrate(app, db, directory=str(app.config["MIGRATIONS_DIR"]), render_as_batch=True)
     csrf.init_app(app)
     with app.app_context():
+        app.extensions["engine"] = db.engine
         if settings.is_sqlite:
             event.listen(db.engine, "connect", _sqlite_connect)
         else:
@@ -156,12 +157,12 @@ def transaction() -> Iterator[None]:
 
     What was read before is forgotten first: a decision to write rests on what is read inside.
     """
-    ours = g._get_current_object()
+    ours = at_hand.ours()
     if (session := _orm()) is not None:
         session.rollback()
         session.expunge_all()
     _give_back()
-    connection = RawConnection(db.engine)
+    connection = RawConnection(_engine())
     waiting: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
     ours.connection, ours.waits_for_commit = connection, waiting
     try:
@@ -183,6 +184,11 @@ def transaction() -> Iterator[None]:
         act(*args)
 
 
+def _engine() -> Engine:
+    """The one engine; Flask-SQLAlchemy looks it up among as many as there could be."""
+    return at_hand.the_app().extensions["engine"]
+
+
 def _orm() -> Session | None:
     """The ORM's session of this request, if anybody asked for one: most saves do without."""
     return db.session() if db.session.registry.has() else None
@@ -193,7 +199,7 @@ def current_connection() -> RawConnection:
     ours = at_hand.ours()
     found: RawConnection | None = ours.get("connection")
     if found is None or (found.is_lost and "waits_for_commit" not in ours):
-        found = ours.connection = RawConnection(db.engine)
+        found = ours.connection = RawConnection(_engine())
     return found
 
 
@@ -212,7 +218,7 @@ def _give_back(_error: BaseException | None = None) -> None:
 def after_commit(act: Callable[..., None], *args: Any) -> None:
     """Call `act` once the transaction at hand is committed, and never when it is not. It must not
     raise: what is committed stays so. Raises AttributeError outside of a transaction."""
-    g.waits_for_commit.append((act, args))
+    at_hand.ours().waits_for_commit.append((act, args))
 
 
 def _sqlite_connect(connection: sqlite3.Connection, _record: object) -> None:

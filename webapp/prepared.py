@@ -14,6 +14,7 @@ from sqlalchemy import Dialect
 from webapp.extensions import current_connection
 
 Convert = Callable[[Any], Any]
+"""Between Python and the driver; never asked about None, which is NULL in every type of ours."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,8 @@ def run_all(statements: Sequence[Prepared], values: Mapping[str, Any]) -> list[l
 def _converted(row: Sequence[Any], converts: Sequence[tuple[int, Convert]]) -> Any:
     values = list(row)
     for place, convert in converts:
-        values[place] = convert(values[place])
+        if (value := values[place]) is not None:
+            values[place] = convert(value)
     return values
 
 
@@ -121,5 +123,6 @@ def _as_it_is(given: Mapping[str, Any]) -> Any:
 def _bound(ready: _Ready, values: Mapping[str, Any]) -> Any:
     given = {**ready.given, **values}
     for name, convert in ready.bind:
-        given[name] = convert(given[name])
+        if (value := given[name]) is not None:
+            given[name] = convert(value)
     return ready.placed(given)

@@ -7,9 +7,9 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any, NamedTuple
 
-from flask import current_app
 from sqlalchemy import bindparam, select, update
 
+from webapp.at_hand import the_app
 from webapp.extensions import Model
 from webapp.identity.caller import Caller, trusted
 from webapp.prepared import Prepared, run_all
@@ -101,13 +101,13 @@ class Visit:
 
     def brief(self, step: Step) -> Words | None:
         """What was saved of a step, in one line; None where nothing was, or it was not loaded."""
-        told = self._told.get(step.slug)
-        return step.brief(*told) if told and step.slug in self.saved else None
+        told, row = self._told.get(step.slug), self.progress.get(step.slug)
+        return step.brief(*told) if told and row and row.saved_at else None
 
     @property
     def done(self) -> set[str]:
         """Slugs that are saved or skipped."""
-        return {slug for slug, row in self.progress.items() if row.done}
+        return {slug for slug, row in self.progress.items() if row.saved_at or row.skipped_at}
 
     @property
     def saved(self) -> set[str]:
@@ -136,7 +136,7 @@ class Visit:
 
 def journey() -> Journey[Step]:
     """The steps of the application at work."""
-    return current_app.extensions["journey"]
+    return the_app().extensions["journey"]
 
 
 def load(caller: Caller, step: Step | None = None, everything: bool = False) -> Visit | None:

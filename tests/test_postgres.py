@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from markupsafe import Markup
 from psycopg.types.json import Jsonb
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import bindparam, func, insert, select
 from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 
 from tests.conftest import MakeApp
@@ -38,6 +38,22 @@ def test_a_connection_that_the_server_closed_is_replaced_unnoticed(
             other.execute("SELECT pg_terminate_backend(%s, 5000)", [first])  # and wait for its end
         assert reading.run({}) == []
         assert _number() != first
+
+
+def test_one_that_is_closed_while_it_rests_is_replaced_as_well(
+    make_app: MakeApp, postgres_url: str
+) -> None:
+    app = make_app(postgres_url)
+    number = Prepared(lambda: select(func.pg_backend_pid()))
+    with app.app_context():
+        [(first,)] = number.run({})
+        address = db.engine.url.set(drivername="postgresql").render_as_string(False)
+    assert len(app.extensions["connections"]) == 1
+    with psycopg.connect(address, autocommit=True) as other:
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", [first])
+    with app.app_context():
+        [(second,)] = number.run({})
+    assert second != first
 
 
 def test_one_that_is_quiet_is_taken_as_it_is(

@@ -103,6 +103,7 @@ def test_a_connection_that_cannot_be_had_is_an_error_of_the_database(
 
     with any_app.app_context():
         db.session.remove()
+        db.engine.dispose()  # none is at rest
         monkeypatch.setattr(db.engine, "raw_connection", refuses)
         with pytest.raises(DBAPIError):
             _RENAME.run({"key": session_id, "new": "de"})
@@ -122,3 +123,50 @@ def test_what_was_read_past_the_orm_tells_that_it_was_changed(
         with transaction():
             db.session.add_all(changed(row))
         assert _told(session_id) == ("en", "desktop")
+
+
+# Between two requests.
+
+_LANGUAGES = Prepared(lambda: select(OnboardingSession.language))
+
+
+def _driver() -> object:
+    return current_connection()._pooled.dbapi_connection
+
+
+def test_a_connection_rests_for_the_next_request(any_app: Flask, session_id: str) -> None:
+    with any_app.app_context():
+        first = _driver()
+    with any_app.app_context(), transaction():
+        assert _driver() is first
+        _RENAME.run({"key": session_id, "new": "de"})
+    at_rest = any_app.extensions["connections"]
+    assert len(at_rest) == 1
+    with any_app.app_context():
+        assert _driver() is first
+        assert len(at_rest) == 0
+        assert _LANGUAGES.run({}) == [("de",)]
+
+
+def test_one_in_which_something_is_under_way_does_not_rest(any_app: Flask, session_id: str) -> None:
+    with any_app.app_context():
+        connection = current_connection()
+        connection.begin()
+        _RENAME.run({"key": session_id, "new": "de"})
+        _LANGUAGES.run({})
+    assert len(any_app.extensions["connections"]) == 0
+    with any_app.app_context():
+        assert _LANGUAGES.run({}) == [("en",)], "it was undone, and holds up nobody"
+        with transaction():
+            _RENAME.run({"key": session_id, "new": "fr"})
+
+
+def test_those_at_rest_are_closed_with_the_engine(any_app: Flask) -> None:
+    with any_app.app_context():
+        driver = _driver()
+    with any_app.app_context():
+        db.engine.dispose()
+        assert len(any_app.extensions["connections"]) == 0
+        with pytest.raises(db.engine.dialect.loaded_dbapi.Error):
+            driver.cursor().execute("SELECT 1")  # type: ignore[attr-defined]
+        assert _driver() is not driver

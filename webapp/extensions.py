@@ -11,13 +11,13 @@ from flask import Flask
 from flask_babel import Babel
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session
-from sqlalchemy import Connection, Engine, MetaData, Table, event
+from sqlalchemy import Connection, MetaData, Table, event
 from sqlalchemy.orm import DeclarativeBase
 
 from webapp import at_hand
 from webapp.config import Settings
 from webapp.csrf import MaskedCSRF
-from webapp.raw import RawConnection
+from webapp.raw import Connections, RawConnection
 
 NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -122,7 +122,6 @@ def init_app(app: Flask, settings: Settings) -> None:
         Migrate(app, db, directory=str(app.config["MIGRATIONS_DIR"]), render_as_batch=True)
     csrf.init_app(app)
     with app.app_context():
-        app.extensions["engine"] = db.engine
         if settings.is_sqlite:
             event.listen(db.engine, "connect", _sqlite_connect)
         else:
@@ -130,6 +129,7 @@ def init_app(app: Flask, settings: Settings) -> None:
 
             event.listen(db.engine, "do_connect", connect)
             event.listen(db.engine, "checkout", still_there)
+        app.extensions["connections"] = Connections(db.engine)
 
 
 def insert_into(table: Any) -> Any:
@@ -162,7 +162,7 @@ def transaction() -> Iterator[None]:
         session.rollback()
         session.expunge_all()
     _give_back()
-    connection = RawConnection(_engine())
+    connection = RawConnection(_connections())
     waiting: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
     ours.connection, ours.waits_for_commit = connection, waiting
     try:
@@ -184,9 +184,18 @@ def transaction() -> Iterator[None]:
         act(*args)
 
 
-def _engine() -> Engine:
-    """The one engine; Flask-SQLAlchemy looks it up among as many as there could be."""
-    return at_hand.the_app().extensions["engine"]
+def _connections() -> Connections:
+    return at_hand.the_app().extensions["connections"]
+
+
+@contextmanager
+def own_connection() -> Iterator[Connection]:
+    """SQLAlchemy's connection, beside the one of the request, in autocommit."""
+    raw = RawConnection(_connections())
+    try:
+        yield raw.connection
+    finally:
+        raw.close()
 
 
 def _orm() -> Session | None:
@@ -199,7 +208,7 @@ def current_connection() -> RawConnection:
     ours = at_hand.ours()
     found: RawConnection | None = ours.get("connection")
     if found is None or (found.is_lost and "waits_for_commit" not in ours):
-        found = ours.connection = RawConnection(_engine())
+        found = ours.connection = RawConnection(_connections())
     return found
 
 

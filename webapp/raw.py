@@ -7,11 +7,53 @@ somebody asks for it, as the ORM does.
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Engine, RootTransaction
-from sqlalchemy.exc import DBAPIError, PendingRollbackError
+from sqlalchemy import Connection, Engine, RootTransaction, event
+from sqlalchemy.exc import DBAPIError, DisconnectionError, PendingRollbackError
 
 _COMMIT = "COMMIT"
 """An error that names no statement is one of the commit: nobody knows whether it was heard."""
+
+
+class Connections:
+    """Hands out an engine's connections. One that comes back as it went, as nearly all do, rests
+    here for the next request: the pool would look it over at the end of each and at the beginning.
+
+    To the pool those at rest are in use. Who asks it past this, as `engine.connect` does, gets one
+    of the others.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.dialect = engine.dialect
+        self.begin = engine.get_execution_options().get("begin", "BEGIN")
+        self._at_rest: list[Any] = []
+        event.listen(engine, "engine_disposed", lambda _engine: self._drop())
+
+    def __len__(self) -> int:
+        """How many are at rest."""
+        return len(self._at_rest)
+
+    def take(self) -> Any:
+        """One that is nobody's; raises the driver's errors."""
+        while self._at_rest:
+            try:
+                pooled = self._at_rest.pop()  # the one that was used last
+                for look in self.engine.pool.dispatch.checkout:
+                    look(pooled.dbapi_connection, pooled._connection_record, pooled)
+                return pooled
+            except IndexError:  # another thread took the last one
+                break
+            except DisconnectionError as error:
+                pooled.invalidate(error)
+        return self.engine.raw_connection()
+
+    def rest(self, pooled: Any) -> None:
+        """Take back one in which nothing is under way."""
+        self._at_rest.append(pooled)
+
+    def _drop(self) -> None:
+        while self._at_rest:
+            self._at_rest.pop().invalidate()
 
 
 class RawConnection:
@@ -21,20 +63,21 @@ class RawConnection:
     given up, as it would be with SQLAlchemy's own.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, connections: Connections) -> None:
         """Take one out of the pool."""
-        self.dialect = engine.dialect
-        self._engine = engine
+        self.dialect = connections.dialect
+        self._connections = connections
+        self._engine = engine = connections.engine
         self._listeners = engine.dispatch.before_cursor_execute
         self._writes = False
         self._connection: Connection | None = None
         self._transaction: RootTransaction | None = None
         self._pooled: Any = None
         try:
-            self._pooled = engine.raw_connection()
+            self._pooled = connections.take()
         except self.dialect.loaded_dbapi.Error as error:
             raise self._wrapped(error) from error
-        self._begin = engine.get_execution_options()["begin"]
+        self._begin = connections.begin
         self._waiting: list[tuple[str, Any]] = []
         """Statements of the transaction that are still to be sent."""
         self._exchange = getattr(self._pooled.dbapi_connection, "exchange", None)
@@ -120,11 +163,12 @@ class RawConnection:
             return
         if self._exchange is not None:
             self._send([(_COMMIT, {})])
-            return
-        try:
-            self.dialect.do_commit(self._pooled)
-        except self.dialect.loaded_dbapi.Error as error:
-            raise self._wrapped(error) from error
+        else:
+            try:
+                self.dialect.do_commit(self._pooled)
+            except self.dialect.loaded_dbapi.Error as error:
+                raise self._wrapped(error) from error
+        self._writes = False
 
     def rollback(self) -> None:
         """Undo what was written. Where the database cannot be told any more, it does that itself
@@ -137,14 +181,19 @@ class RawConnection:
                     self._transaction.rollback()
             elif self._exchange is not None and not self.is_lost:
                 self._send([("ROLLBACK", {})] if was_sent else ())
+                self._writes = False
             elif not self.is_lost:
                 self.dialect.do_rollback(self._pooled)
+                self._writes = False
         except (self.dialect.loaded_dbapi.Error, DBAPIError) as error:
             self._pooled.invalidate(error)
 
     def close(self) -> None:
-        """Give it back to the pool."""
-        (self._connection or self._pooled).close()
+        """Give it back; what was written and not made last is undone."""
+        if self._connection is None and not self._writes and not self.is_lost:
+            self._connections.rest(self._pooled)
+        else:
+            (self._connection or self._pooled).close()
 
     def _wrapped(self, error: Any, text: str | None = None, given: Any = None) -> Any:
         driver = self._pooled.dbapi_connection if self._pooled else None

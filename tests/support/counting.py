@@ -62,7 +62,7 @@ def count_statements(app: Flask) -> Iterator[SqlCost]:
         "commit": commit,
         "rollback": rollback,
     }
-    before = sum(_checked_out(engine) for engine in engines)
+    before = _in_use(app)
     for engine in engines:
         for name, hook in hooks.items():
             event.listen(engine, name, hook)
@@ -74,7 +74,7 @@ def count_statements(app: Flask) -> Iterator[SqlCost]:
                 # A hook that is gone already is no fault.
                 with suppress(Exception):
                     event.remove(engine, name, hook)
-        cost.left_open = sum(_checked_out(engine) for engine in engines) - before
+        cost.left_open = _in_use(app) - before
 
 
 def in_transaction(connection: Connection) -> bool:
@@ -133,6 +133,12 @@ def shared_rules() -> Iterator[None]:
 def _engines(app: Flask) -> list[Engine]:
     with app.app_context():
         return list(app.extensions["sqlalchemy"].engines.values())
+
+
+def _in_use(app: Flask) -> int:
+    """How many connections nobody gave back; those at rest are not in use."""
+    at_rest = app.extensions.get("connections", ())
+    return sum(_checked_out(engine) for engine in _engines(app)) - len(at_rest)
 
 
 def _checked_out(engine: Engine) -> int:

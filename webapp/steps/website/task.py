@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from webapp import tally
 from webapp.config import settings
-from webapp.extensions import db
+from webapp.extensions import db, own_connection
 from webapp.site.marked import N_
 from webapp.steps.website import turns
 from webapp.steps.website.models import COMPLETED, FAILED, IN_PROGRESS, RESULTS, WebsiteAnalysis
@@ -191,7 +191,7 @@ class Progress:
             values["so_far"] = so_far
             self._shown = True
         try:
-            with db.engine.connect() as connection:  # in autocommit
+            with own_connection() as connection:  # in autocommit
                 connection.execute(update(model).where(mine).values(**values))
         except SQLAlchemyError as error:
             log.warning("progress not written: %s", type(error).__name__)

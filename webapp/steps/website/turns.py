@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import delete, func, literal, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from webapp.extensions import db, insert_into
+from webapp.extensions import db, insert_into, own_connection
 from webapp.steps.website.models import HostTurn
 from webapp.types import UTCDateTime, now
 
@@ -89,7 +89,7 @@ def _give_back(address: str, slot: int, holder: str) -> None:
 
 def _execute(statement: Any) -> list[Any]:
     """Run one statement in autocommit, on a connection of its own."""
-    with db.engine.connect() as connection:
+    with own_connection() as connection:
         result = connection.execute(statement)
         return list(result) if result.returns_rows else []
 

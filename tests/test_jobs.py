@@ -17,6 +17,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.exc import OperationalError
 
 from tests.conftest import MakeApp
+from tests.support.counting import in_use
 from tests.support.databases import TOP, settings
 from tests.support.site import SiteServer, prose_page
 from tests.wizard.samples import begin, by, save, together
@@ -269,7 +270,7 @@ def test_work_runs_outside_of_any_transaction(any_app: Flask, errand: Errand) ->
     seen = []
 
     def look(given: str) -> str:
-        seen.append(any_app.extensions["sqlalchemy"].engines[None].pool.checkedout())
+        seen.append(in_use(any_app))
         return given
 
     errand.do = look

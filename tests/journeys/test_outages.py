@@ -136,7 +136,7 @@ def _out_of_connections(app: Flask) -> Iterator[None]:
     with app.app_context(), ExitStack() as held:
         pool = db.engine.pool
         for _ in range(pool.size() + pool._max_overflow):  # type: ignore[attr-defined]
-            held.enter_context(db.engine.connect())
+            held.enter_context(extensions.own_connection())
         yield
 
 

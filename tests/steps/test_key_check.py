@@ -12,9 +12,9 @@ from flask import Flask
 
 from tests.conftest import MakeApp
 from tests.journeys.walk import SAME_ORIGIN, begin, count, messages, sql, walk, wrong_fields
+from tests.support.counting import in_use
 from tests.support.pages import Page, PageClient, Value
 from tests.support.site import SiteServer
-from webapp.extensions import db
 from webapp.site.fetch import FetchError, FetchPolicy, ask
 from webapp.steps.api_keys import PROVIDERS
 from webapp.steps.api_keys import check as checking
@@ -391,7 +391,7 @@ def test_no_connection_and_no_lock_is_held_while_the_provider_thinks(
 
     def look(_handler: BaseHTTPRequestHandler) -> Any:
         with asking_app.app_context():
-            found.append(db.engine.pool.checkedout())  # type: ignore[attr-defined]
+            found.append(in_use(asking_app))
             sql(asking_app, "UPDATE onboarding_sessions SET updated_at = updated_at")
         return 200, {}, b"{}"
 

@@ -62,7 +62,7 @@ def count_statements(app: Flask) -> Iterator[SqlCost]:
         "commit": commit,
         "rollback": rollback,
     }
-    before = _in_use(app)
+    before = in_use(app)
     for engine in engines:
         for name, hook in hooks.items():
             event.listen(engine, name, hook)
@@ -74,7 +74,7 @@ def count_statements(app: Flask) -> Iterator[SqlCost]:
                 # A hook that is gone already is no fault.
                 with suppress(Exception):
                     event.remove(engine, name, hook)
-        cost.left_open = _in_use(app) - before
+        cost.left_open = in_use(app) - before
 
 
 def in_transaction(connection: Connection) -> bool:
@@ -135,7 +135,7 @@ def _engines(app: Flask) -> list[Engine]:
         return list(app.extensions["sqlalchemy"].engines.values())
 
 
-def _in_use(app: Flask) -> int:
+def in_use(app: Flask) -> int:
     """How many connections nobody gave back; those at rest are not in use."""
     at_rest = app.extensions.get("connections", ())
     return sum(_checked_out(engine) for engine in _engines(app)) - len(at_rest)

@@ -80,6 +80,7 @@ def test_every_request_finds_the_view_that_flask_would_find(
         )),
         {"response": "x", "headers": {"Content-Location": "/ü"}},
         {"response": ["ü"], "headers": {"Content-Length": "2"}},
+        {"response": b"\xff", "mimetype": "text/html"}, {"response": bytearray(b"a")},
         {"response": "ü", "mimetype": "text/html"}, {"response": "x", "mimetype": "text/plain"},
         {"response": "x", "content_type": "text/html"}, {"response": "", "status": "404 None"},
         {"response": Markup("ü")}, {"response": "x", "mimetype": "text/html", "status": 303},

@@ -50,7 +50,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "bounds": (),
     "compiled": ("config", "files"),
     "compress": ("headers",),
-    "csrf": ("signing",),
+    "csrf": ("bounds", "signing"),
     "limits": ("config",),
     "logs": ("trace",),
     "meters": (),

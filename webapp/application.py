@@ -105,6 +105,7 @@ def _blueprints(endpoint: str) -> list[str]:
     return [".".join(parts[:count]) for count in range(len(parts), 0, -1)]
 
 
+_WHOLE: frozenset[object] = frozenset({str, bytes})
 _PAGE, _HTML = {"mimetype": "text/html"}, "text/html; charset=utf-8"
 
 
@@ -115,12 +116,12 @@ class Answer(Response):
         self, response: Any = None, status: Any = None, headers: Any = None, *more: Any, **rest: Any
     ) -> None:
         if (
-            response.__class__ is str
+            response.__class__ in _WHOLE
             and headers is None
             and not more
             and (not rest or rest == _PAGE)
         ):
-            body = response.encode()
+            body = response.encode() if response.__class__ is str else response
             self.headers = Fields()
             self.headers._list += [("Content-Type", _HTML), ("Content-Length", str(len(body)))]
             self.status = 200 if status is None else status

@@ -15,6 +15,7 @@ from flask_wtf.csrf import CSRFError, CSRFProtect
 from itsdangerous import BadData
 
 from webapp.at_hand import its_session, ours, the_app, the_request
+from webapp.bounds import FORM
 from webapp.signing import Signed, signed
 
 FIELD = "csrf_token"
@@ -41,6 +42,9 @@ class MaskedCSRF(CSRFProtect):
         asked = the_request()
         if asked.method not in _UNSAFE:
             return
+        in_form = asked.form.get(FIELD) if asked.mimetype == FORM else None
+        if in_form and _is_of_this_browser(unmask(in_form)):
+            return  # as nearly all do; more is asked of the others
         if apply_exemptions and (not asked.endpoint or self._is_exempt()):
             return
         if not _is_of_this_browser(unmask(self._get_csrf_token() or "")):

@@ -15,7 +15,7 @@ import logging
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 from flask import Flask, Request, Response
@@ -66,6 +66,13 @@ class Rate:
     address: str = ""
     refused: str = ""
     statuses: frozenset[int] = frozenset({401, 403})
+
+    @cached_property
+    def limits(self) -> list[tuple[RateLimitItem, str]]:
+        """Each limit and its kind, those of the shorter time first."""
+        kinds = (("caller", self.caller), ("address", self.address), ("refused", self.refused))
+        found = [(limit, kind) for kind, text in kinds if text for limit in parse_many(text)]
+        return sorted(found, key=lambda one: one[0])
 
 
 SAVE = Rate("save", caller="120/minute", address="6000/minute")
@@ -234,17 +241,10 @@ def _counted(rate: Rate) -> Iterator[Counted]:
     """The limits of this request, those of the shorter time first."""
     asked = the_request()
     caller, address = _caller(asked) if rate.caller else "", _address(asked.remote_addr or "")
-    for limit, kind in _limits_of(rate):
+    for limit, kind in rate.limits:
         who = caller if kind == "caller" else address
         if who:
             yield Counted(limit, ("onward", who, f"{rate.name}-{kind}"), kind == "refused")
-
-
-@lru_cache(128)
-def _limits_of(rate: Rate) -> list[tuple[RateLimitItem, str]]:
-    kinds = (("caller", rate.caller), ("address", rate.address), ("refused", rate.refused))
-    found = [(limit, kind) for kind, text in kinds if text for limit in parse_many(text)]
-    return sorted(found, key=lambda one: one[0])
 
 
 def rate_of(endpoint: str | None, method: str, action: str = "") -> Rate | None:

@@ -10,7 +10,8 @@ import os
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from flask import current_app
+
+from webapp.at_hand import the_app
 
 _VERSION = b"\x01"
 _ID, _NONCE = 4, 12
@@ -61,7 +62,8 @@ def key_id(key: bytes) -> bytes:
 
 def vault() -> Vault:
     """The vault of the application at work."""
-    return current_app.extensions["vault"]
+    found: Vault = the_app().extensions["vault"]
+    return found
 
 
 def _bound(belongs_to: tuple[str, ...]) -> bytes:

@@ -18,7 +18,7 @@ from itsdangerous import BadSignature
 
 from webapp.at_hand import its_session
 from webapp.headers import vary_by
-from webapp.signing import Signed, signed
+from webapp.signing import Signed, from_compact, signed
 
 _ID, _OFFER, _RENEWED, _LONG, _LINKED = "sid", "offer", "at", "long", "linked"
 RENEW_SECONDS = 3600
@@ -47,7 +47,7 @@ class _Tagged(TaggedJSONSerializer):
 
     def loads(self, value: str) -> Any:
         """What was dumped. A tag is a name that begins with a space."""
-        return super().loads(value) if '{" ' in value else json.loads(value)
+        return super().loads(value) if '{" ' in value else from_compact(value)
 
 
 _TAGGED = _Tagged()

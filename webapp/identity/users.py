@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from flask import session
 
+from webapp.at_hand import its_session
 from webapp.config import settings
 from webapp.identity import anonymous
 from webapp.identity.anonymous import RENEW_SECONDS
@@ -78,7 +79,7 @@ def sign_in(claims: Claims) -> None:
 
 def left() -> Left | None:
     """What the user has not decided on yet; None when there is nothing."""
-    found = session.get(_LEFT)
+    found = its_session().get(_LEFT)
     return Left(*found) if current() and found else None
 
 

@@ -26,6 +26,7 @@ from wtforms import Field
 from wtforms.fields.choices import SelectFieldBase
 
 from webapp import appearance, errors, kept, languages, limits
+from webapp.at_hand import the_request
 from webapp.bounds import Refused
 from webapp.config import settings
 from webapp.extensions import db
@@ -87,13 +88,14 @@ def show_step(slug: str) -> ResponseReturnValue:
 def save_step(slug: str) -> ResponseReturnValue:
     """One of the form's buttons; without one, save."""
     step = _step(slug)
-    action = request.form.get("action", "save") or "save"
+    sent = the_request().form
+    action = sent.get("action", "save") or "save"
     if action not in {*_ACTIONS, *step.actions, *step.asks}:
         abort(422)
     caller = the_caller()
     visit = store.load(caller, step) if _is_choosing() else None
     typed = step.form(formdata=_chosen_values(step, visit))
-    base = revision.read(caller.session_id or "", slug, request.form.get("revision", ""))
+    base = revision.read(caller.session_id or "", slug, sent.get("revision", ""))
     view = _ask if action in step.asks else _ACTIONS.get(action, _save)
     try:
         return view(caller, step, typed, base)
@@ -145,8 +147,9 @@ def step_page(slug: str, name: str) -> ResponseReturnValue:
 
 
 def _save(caller: Caller, step: Step, form: StepForm, base: int | None) -> ResponseReturnValue:
+    sent = the_request().form
     try:
-        action, page_id = request.form.get("action", ""), request.form.get("page", "")
+        action, page_id = sent.get("action", ""), sent.get("page", "")
         visit = store.save(caller, step, form, base, action, page_id[:40])
     except store.AnswersInvalid as error:
         visit = store.require(caller, step)
@@ -167,7 +170,7 @@ def _save(caller: Caller, step: Step, form: StepForm, base: int | None) -> Respo
     if visit.merged:
         labels = languages.listed(label_of(step, name) for name in sorted(visit.merged))
         flash(_("Saved, together with what another window had changed: %(f)s", f=labels), "success")
-    if request.form.get("action") in step.actions:
+    if sent.get("action") in step.actions:
         return redirect(url_for(".show_step", slug=step.slug), 303)
     if visit.session.completed:
         place = step.slug if step is not visit.journey.last else None
@@ -532,16 +535,17 @@ def _chosen_values(step: Step, visit: Visit | None) -> MultiDict[str, str]:
     stored ones come with the page's own revision, so that they are still what is stored or it is a
     conflict again.
     """
+    sent = the_request().form
     if not _is_choosing():
-        return request.form
+        return sent
     stored = step.stored(visit) if visit else None
     kept = step.values(stored) if stored is not None else {}
     values: MultiDict[str, str] = MultiDict()
     for name in step.field_names():
-        if visit and request.form.get(f"choose-{name}") == "stored":
+        if visit and sent.get(f"choose-{name}") == "stored":
             given = _as_posted(kept.get(name))
         else:
-            given = request.form.getlist(f"typed-{name}") or request.form.getlist(name)
+            given = sent.getlist(f"typed-{name}") or sent.getlist(name)
         values.setlist(name, given)
     return values
 
@@ -551,7 +555,7 @@ _CHOICE = re.compile("choose-")
 
 def _is_choosing() -> bool:
     """The post comes from the conflict page."""
-    return any(map(_CHOICE.match, request.form))
+    return any(map(_CHOICE.match, the_request().form))
 
 
 def label_of(step: Step, name: str) -> str:

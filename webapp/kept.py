@@ -35,7 +35,7 @@ longest time ago."""
 _MARK = secrets.token_hex(8)
 _HOLES = re.compile(f"\x02{_MARK}:(.*?)\x03")
 _PLAIN: frozenset[object] = frozenset({str, Markup, type(None)})
-_SPECIAL = re.compile("[&<>'\"]")
+_special = re.compile("[&<>'\"]").search
 _OURS: Mapping[str, Callable[[], str]] = {"our csrf": csrf_token, "our nonce": csp_nonce}
 
 
@@ -290,17 +290,18 @@ def _filled(kept: _Kept, texts: Mapping[str, Any]) -> list[Any]:
         texts = {**texts, **{name: _OURS[name]() for name in kept.ours}}
     pieces = kept.pieces.copy()
     pieces[1::2] = [
-        text if (text := texts[name]).__class__ is Markup else _html(text) for name in kept.holes
+        text
+        if (kind := (text := texts[name]).__class__) is Markup
+        or (kind is str and not _special(text))
+        else _html(text)
+        for name in kept.holes
     ]
     return pieces
 
 
 def _html(text: Any) -> str:
     """What `escape` makes of a text, without its ways about what needs none."""
-    kind = text.__class__
-    if kind is Markup or (kind is str and not _SPECIAL.search(text)):
-        return text
-    return str(text) if kind is LazyString else escape(text)
+    return str(text) if text.__class__ is LazyString else escape(text)
 
 
 def _markup(pieces: Iterable[str]) -> Markup:

@@ -17,6 +17,7 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 from flask import Flask, current_app, g, render_template
@@ -34,7 +35,7 @@ longest time ago."""
 _MARK = secrets.token_hex(8)
 _HOLES = re.compile(f"\x02{_MARK}:(.*?)\x03")
 _PLAIN: frozenset[object] = frozenset({str, Markup, type(None)})
-_SPECIAL = re.compile("[&<>'\"]")
+_special = re.compile("[&<>'\"]").search
 _OURS: Mapping[str, Callable[[], str]] = {"our csrf": csrf_token, "our nonce": csp_nonce}
 
 
@@ -84,6 +85,33 @@ class _Here:
         self.found: OrderedDict[Hashable, _Kept] | None = current_app.extensions["kept"]
         self.is_keeping = False
 
+    def find(self, sought: Hashable) -> _Kept | None:
+        """What is kept under this key, language and all; None for what is not yet."""
+        found = self.found
+        if self.is_keeping or found is None:
+            # A text that is no hole would be kept with what is around it.
+            raise RuntimeError(f"{sought} is made within what is being kept")
+        kept = found.get(sought)
+        # What was asked for in which order matters to a full house alone.
+        if kept is not None and len(found) > MOST // 2:
+            with suppress(KeyError):  # another thread lets go of it at this very moment
+                found.move_to_end(sought)
+        return kept
+
+    def keep(self, sought: Hashable, render: Callable[[], str], as_bytes: bool = False) -> _Kept:
+        """Render it, and keep that."""
+        assert self.found is not None  # noqa: S101 - it was sought there
+        self.is_keeping = True
+        try:
+            kept = _cut(str(render()), as_bytes)
+        finally:
+            self.is_keeping = False
+        self.found[sought] = kept
+        while len(self.found) > MOST:
+            with suppress(KeyError):
+                self.found.popitem(last=False)
+        return kept
+
 
 def _here() -> _Here:
     ours = g._get_current_object()
@@ -115,15 +143,17 @@ def page(template: str, texts: Mapping[str, Any], **few: Any) -> str | bytes:
 def whole_page(key: Hashable, texts: Mapping[str, Any], render: Callable[[], str]) -> bytes:
     """What `render` makes with holes in the places of these texts, and the texts in them. `key`
     holds all that it depends on beside the language and the settings, `there(texts)` above all."""
-    kept = _find(_here(), (languages.chosen(), key), render, as_bytes=True)
-    pieces = kept.pieces.copy()
-    pieces[1::2] = [text.encode() for text in _filling(kept, texts)]
+    here, sought = _here(), (languages.chosen(), key)
+    kept = here.find(sought) or here.keep(sought, render, as_bytes=True)
+    pieces = _filled(kept, texts)
+    pieces[1::2] = [text.encode() for text in pieces[1::2]]
     return b"".join(pieces)
 
 
 def whole(key: Hashable, texts: Mapping[str, Any], render: Callable[[], str]) -> Markup:
     """The same of a part of a page."""
-    return _markup(_filled(_find(_here(), (languages.chosen(), key), render), texts))
+    here, sought = _here(), (languages.chosen(), key)
+    return _markup(_filled(here.find(sought) or here.keep(sought, render), texts))
 
 
 def macro(template: str, name: str, /, *few: Any, **texts: Any) -> Markup:
@@ -181,7 +211,11 @@ def _macro(
         text and True if text.__class__ in _PLAIN else _shape(text) for text in texts.values()
     ]
     sought = (language, template, name, few, *texts, *shapes)
-    return _find(here, sought, lambda: _of(template, name)(*few, **holes_for(texts)))
+    return here.find(sought) or here.keep(sought, partial(_made_of, template, name, few, texts))
+
+
+def _made_of(template: str, name: str, few: tuple[Any, ...], texts: Mapping[str, Any]) -> str:
+    return _of(template, name)(*few, **holes_for(texts))
 
 
 def made(template: str, name: str, /, *given: Any) -> Markup:
@@ -194,7 +228,7 @@ def part(*key: Hashable, caller: Callable[[], Markup]) -> Markup:
     here = _here()
     if here.found is None or here.is_keeping:  # it goes into what is kept around it
         return caller()
-    return _markup(_filled(_find(here, (languages.chosen(), key), caller), {}))
+    return whole(key, {}, caller)
 
 
 def joined(parts: Iterable[Markup]) -> Markup:
@@ -242,30 +276,6 @@ def _of(template: str, name: str) -> Callable[..., str]:
     return getattr(module, name)
 
 
-def _find(
-    here: _Here, sought: Hashable, render: Callable[[], str], as_bytes: bool = False
-) -> _Kept:
-    found = here.found
-    if here.is_keeping or found is None:
-        # A text that is no hole would be kept with what is around it.
-        raise RuntimeError(f"{sought} is made within what is being kept")
-    try:
-        kept = found[sought]
-        if len(found) > MOST // 2:  # what is asked for in which order matters to a full house alone
-            found.move_to_end(sought)
-    except KeyError:  # not kept yet; or another thread lets go of it at this very moment
-        here.is_keeping = True
-        try:
-            kept = _cut(str(render()), as_bytes)
-        finally:
-            here.is_keeping = False
-        found[sought] = kept
-        while len(found) > MOST:
-            with suppress(KeyError):
-                found.popitem(last=False)
-    return kept
-
-
 def _cut(rendered: str, as_bytes: bool) -> _Kept:
     pieces: list[Any] = _HOLES.split(rendered)
     holes = tuple(pieces[1::2])
@@ -274,29 +284,27 @@ def _cut(rendered: str, as_bytes: bool) -> _Kept:
     return _Kept(pieces, holes, _OURS.keys() & holes)
 
 
-def _filled(kept: _Kept, texts: Mapping[str, Any]) -> list[str]:
-    pieces = kept.pieces.copy()
-    pieces[1::2] = _filling(kept, texts)
-    return pieces
-
-
-def _filling(kept: _Kept, texts: Mapping[str, Any]) -> list[str]:
-    """What goes into the holes, in their order."""
+def _filled(kept: _Kept, texts: Mapping[str, Any]) -> list[Any]:
+    """The pieces, with what goes into the holes between them."""
     if kept.ours:
         texts = {**texts, **{name: _OURS[name]() for name in kept.ours}}
-    return [
-        text if (text := texts[name]).__class__ is Markup else _html(text) for name in kept.holes
+    pieces = kept.pieces.copy()
+    pieces[1::2] = [
+        text
+        if (kind := (text := texts[name]).__class__) is Markup
+        or (kind is str and not _special(text))
+        else _html(text)
+        for name in kept.holes
     ]
+    return pieces
 
 
 def _html(text: Any) -> str:
     """What `escape` makes of a text, without its ways about what needs none."""
-    kind = text.__class__
-    if kind is Markup or (kind is str and not _SPECIAL.search(text)):
-        return text
-    return str(text) if kind is LazyString else escape(text)
+    return str(text) if text.__class__ is LazyString else escape(text)
 
 
 def _markup(pieces: Iterable[str]) -> Markup:
-    """One text of what is markup: of a template, or escaped."""
-    return Markup("".join(pieces))  # noqa: S704
+    """One text of what is markup already: of a template, or escaped. (Markup itself looks first
+    whether it is given one.)"""
+    return str.__new__(Markup, "".join(pieces))

@@ -59,6 +59,15 @@ BUTTONS = {
 # -- the way in ------------------------------------------------------------------------------------
 
 
+def test_each_is_sent_on_below_the_place_where_the_application_is_mounted(app: Flask) -> None:
+    for place in ("", "/top", "", "/other/place"):
+        on = {"SCRIPT_NAME": place}
+        begun = PageClient(app)
+        begin(begun)
+        response = begun.flask.get("/onboarding/", environ_overrides=on)
+        assert response.location == f"{place}{path_of(SLUGS[0])}"
+
+
 def test_the_root_leads_to_the_onboarding(client: PageClient) -> None:
     assert client.get("/", 303).location == "/onboarding/"
 

@@ -3,10 +3,13 @@
 from collections.abc import Iterator
 
 import pytest
+from email_validator import SPECIAL_USE_DOMAIN_NAMES, validate_email
 from flask import Flask
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.wizard.samples import begin, faults, read, save, step, walk
-from webapp.steps.integrations import PLATFORMS
+from webapp.steps.integrations import PLATFORMS, is_usual
 
 ALL = [value for value, _label in PLATFORMS]
 
@@ -89,6 +92,28 @@ def test_an_address_for_news_is_optional(
 )  # fmt: skip
 def test_what_is_no_address_is_refused(typed: str) -> None:
     assert faults("integrations", notify_email=typed) == {"notify_email"}
+
+
+_LABELS = st.text("abxn09-_Aß", max_size=12) | st.sampled_from(["fern-street", "xn--a", "d" * 60])
+_NAMES = st.lists(_LABELS, min_size=1, max_size=5).map(".".join)
+_ENDS = st.sampled_from(
+    [*SPECIAL_USE_DOMAIN_NAMES, "org", "co.uk", "o1", "o", "ORG", "org.", "org\n"]
+)
+_SEPARATED = st.tuples(_NAMES, st.sampled_from(["@", "@.", "", "@@", "\n@"]), _NAMES, _ENDS)
+
+
+@given(address=_SEPARATED.map(lambda parts: "{}{}{}.{}".format(*parts)) | st.text(max_size=30))
+@settings(deadline=None, max_examples=500)
+def test_a_usual_address_is_one_that_the_library_would_hand_back(address: str) -> None:
+    if is_usual(address):
+        assert validate_email(address, check_deliverability=False).normalized == address
+
+
+@pytest.mark.parametrize("name", ["a", "baker+news", "first.last", "a_b-c.d1"])
+@pytest.mark.parametrize("domain", [*SPECIAL_USE_DOMAIN_NAMES, "fern-street.org", "a.b.co.uk"])
+def test_a_name_that_nobody_has_mail_at_is_not_usual(name: str, domain: str) -> None:
+    for host in (domain, f"sub.{domain}"):
+        assert is_usual(f"{name}@{host}") == (domain not in SPECIAL_USE_DOMAIN_NAMES)
 
 
 def test_an_address_in_any_form_fits_its_column(session_id: str) -> None:

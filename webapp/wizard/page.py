@@ -26,6 +26,7 @@ from webapp.wizard.step import Row, Step, Words
 from webapp.wizard.visit import Visit
 
 _ANSWERS = "macros/summary_list.html"
+_WORDS = (str, LazyString)
 
 
 @dataclass
@@ -262,11 +263,9 @@ def _beside(extra: Mapping[str, Any]) -> _Beside | None:
             key.append((name, value))
         elif not value or value is True:
             key.append((name, repr(value)))
-        elif isinstance(value, str | LazyString):
+        elif isinstance(value, _WORDS):
             texts[f"beside {name}"] = value
-        elif isinstance(value, dict) and all(
-            isinstance(v, str | LazyString) for v in value.values()
-        ):
+        elif isinstance(value, dict) and all(isinstance(v, _WORDS) for v in value.values()):
             texts |= {f"beside {name} {one}": text for one, text in value.items()}
         else:
             return None
@@ -366,7 +365,7 @@ def _row(slug: str, row: Row) -> kept.Call:
 
 def _text(value: Any) -> Words:
     """As a text, whatever was stored."""
-    return value if isinstance(value, str | LazyString) else str(value)
+    return value if isinstance(value, _WORDS) else str(value)
 
 
 _LINES = "macros/summary_parts.html"

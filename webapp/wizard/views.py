@@ -30,6 +30,7 @@ from webapp.at_hand import the_request
 from webapp.bounds import Refused
 from webapp.config import settings
 from webapp.extensions import db
+from webapp.headers import kept_if_short
 from webapp.identity import anonymous, users
 from webapp.identity.caller import Caller, page_caller
 from webapp.security import from_our_own_page
@@ -87,10 +88,9 @@ def show_step(slug: str) -> ResponseReturnValue:
 @bp.post("/<slug>")
 def save_step(slug: str) -> ResponseReturnValue:
     """One of the form's buttons; without one, save."""
-    step = _step(slug)
-    sent = the_request().form
+    step, sent = _step(slug), the_request().form
     action = sent.get("action", "save") or "save"
-    if action not in {*_ACTIONS, *step.actions, *step.asks}:
+    if action not in _ACTIONS and action not in step.actions and action not in step.asks:
         abort(422)
     caller = the_caller()
     visit = store.load(caller, step) if _is_choosing() else None
@@ -148,8 +148,8 @@ def step_page(slug: str, name: str) -> ResponseReturnValue:
 
 def _save(caller: Caller, step: Step, form: StepForm, base: int | None) -> ResponseReturnValue:
     sent = the_request().form
+    action, page_id = sent.get("action", ""), sent.get("page", "")
     try:
-        action, page_id = sent.get("action", ""), sent.get("page", "")
         visit = store.save(caller, step, form, base, action, page_id[:40])
     except store.AnswersInvalid as error:
         visit = store.require(caller, step)
@@ -170,8 +170,8 @@ def _save(caller: Caller, step: Step, form: StepForm, base: int | None) -> Respo
     if visit.merged:
         labels = languages.listed(label_of(step, name) for name in sorted(visit.merged))
         flash(_("Saved, together with what another window had changed: %(f)s", f=labels), "success")
-    if sent.get("action") in step.actions:
-        return redirect(url_for(".show_step", slug=step.slug), 303)
+    if action in step.actions:
+        return to_step(step)
     if visit.session.completed:
         place = step.slug if step is not visit.journey.last else None
         return redirect(url_for(".summary", _anchor=place), 303)
@@ -181,7 +181,7 @@ def _save(caller: Caller, step: Step, form: StepForm, base: int | None) -> Respo
 def _back(caller: Caller, step: Step, form: StepForm, base: int | None) -> ResponseReturnValue:
     store.keep_draft(caller, step, form.typed(), base)
     before = store.journey().before(step.slug) or step
-    return redirect(url_for(".show_step", slug=before.slug), 303)
+    return to_step(before)
 
 
 def _later(caller: Caller, step: Step, form: StepForm, base: int | None) -> ResponseReturnValue:
@@ -193,7 +193,7 @@ def _later(caller: Caller, step: Step, form: StepForm, base: int | None) -> Resp
         flash(
             _("Kept for later. You can close this page; this step waits for you here."), "success"
         )
-    return redirect(url_for(".show_step", slug=step.slug), 303)
+    return to_step(step)
 
 
 def _skip(caller: Caller, step: Step, form: StepForm, base: int | None) -> ResponseReturnValue:
@@ -219,12 +219,12 @@ def _ask(caller: Caller, step: Step, form: StepForm, base: int | None) -> Respon
     anonymous.renew()
     if form.errors:
         return render(_page(step, store.require(caller, step), form, revision.MISSING)), 422
-    return redirect(url_for(".show_step", slug=step.slug), 303)
+    return to_step(step)
 
 
 def _discard(caller: Caller, step: Step, _form: StepForm, base: int | None) -> ResponseReturnValue:
     store.keep_draft(caller, step, None, base)
-    return redirect(url_for(".show_step", slug=step.slug), 303)
+    return to_step(step)
 
 
 _ACTIONS: dict[str, Callable[[Caller, Step, StepForm, int | None], ResponseReturnValue]] = {
@@ -265,7 +265,7 @@ def reset() -> ResponseReturnValue:
     except store.SessionGone:
         return to_the_start()
     flash(_("Everything was deleted. You are at the beginning again."), "success")
-    return redirect(url_for(".show_step", slug=store.journey().steps[0].slug), 303)
+    return to_step(store.journey().steps[0])
 
 
 @bp.get("/sign-out")
@@ -475,7 +475,19 @@ def on_to(visit: Visit) -> ResponseReturnValue:
     resume = visit.resume
     if resume is None:
         return redirect(url_for("wizard.summary"), 303)
-    return redirect(url_for("wizard.show_step", slug=resume.slug), 303)
+    return to_step(resume)
+
+
+def to_step(step: Step) -> ResponseReturnValue:
+    """To its page."""
+    return redirect(_address(the_request().root_path, step.slug), 303)
+
+
+@kept_if_short(50)
+def _address(_mounted_at: str, slug: str) -> str:
+    """A step's address, which is another one where the application is mounted elsewhere. Every save
+    leads to one, and to make it takes longer than to make the answer."""
+    return url_for("wizard.show_step", slug=slug)
 
 
 def to_the_start() -> ResponseReturnValue:

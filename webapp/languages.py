@@ -262,18 +262,19 @@ def written(moment: datetime | Markup) -> Markup:
     already, or will be, is left as it is."""
     if isinstance(moment, Markup):
         return moment
-    moment = moment.astimezone(UTC).replace(microsecond=0, tzinfo=None)
-    code = chosen()
-    date, time = _date_and_time(_DATES.get(code, code), moment.replace(second=0))
-    text = _("%(date)s, %(time)s UTC", date=date, time=time)
-    return Markup(f'<time datetime="{moment.isoformat()}Z">{escape(text)}</time>')  # noqa: S704
+    second = moment.astimezone(UTC).isoformat()[:19]
+    text = _to_the_minute(chosen(), second[:16])
+    return Markup(f'<time datetime="{second}Z">{text}</time>')  # noqa: S704 - text is escaped
 
 
 @lru_cache(maxsize=500)
-def _date_and_time(locale: str, moment: datetime) -> tuple[str, str]:
-    """In UTC. People save within the same minutes, and a page names one several times."""
+def _to_the_minute(code: str, minute: str) -> str:
+    """As HTML, in the language of the request, which is `code`. People save within the same
+    minutes, and a page names one several times."""
+    locale, moment = _DATES.get(code, code), datetime.fromisoformat(minute)
     date = dates.format_date(moment, "long", locale=locale)
-    return date, dates.format_time(moment, "HH:mm", locale=locale)
+    time = dates.format_time(moment, "HH:mm", locale=locale)
+    return str(escape(_("%(date)s, %(time)s UTC", date=date, time=time)))
 
 
 def decimal(value: float) -> str:

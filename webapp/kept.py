@@ -20,11 +20,12 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
-from flask import Flask, current_app, g, render_template
+from flask import Flask, render_template
 from flask_babel import LazyString
 from markupsafe import Markup, escape
 
-from webapp import languages
+from webapp import at_hand, languages
+from webapp.at_hand import the_app
 from webapp.csrf import csrf_token
 from webapp.security import csp_nonce
 
@@ -82,7 +83,7 @@ class _Here:
     """What a request knows of it, found once: a page asks for dozens of parts."""
 
     def __init__(self) -> None:
-        self.found: OrderedDict[Hashable, _Kept] | None = current_app.extensions["kept"]
+        self.found: OrderedDict[Hashable, _Kept] | None = the_app().extensions["kept"]
         self.is_keeping = False
 
     def find(self, sought: Hashable) -> _Kept | None:
@@ -114,7 +115,7 @@ class _Here:
 
 
 def _here() -> _Here:
-    ours = g._get_current_object()
+    ours = at_hand.ours()
     try:
         return ours.kept
     except AttributeError:
@@ -272,7 +273,7 @@ def _shape(text: Any) -> bool | str | None:
 
 
 def _of(template: str, name: str) -> Callable[..., str]:
-    module = current_app.jinja_env.get_template(template).module
+    module = the_app().jinja_env.get_template(template).module
     return getattr(module, name)
 
 

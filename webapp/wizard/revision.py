@@ -7,7 +7,7 @@ opened before a reset, or by somebody else, cannot save onto what came after.
 import hmac
 from functools import lru_cache
 
-from flask import current_app
+from webapp.at_hand import the_app
 
 MISSING, FOREIGN = None, -1
 """What `read` says of a base that is no count: none was sent; or one that was not made here."""
@@ -33,7 +33,7 @@ def read(session_id: str, slug: str, token: str) -> int | None:
 
 
 def _signature(session_id: str, slug: str, count: int) -> str:
-    signature = _begun(current_app.secret_key).copy()
+    signature = _begun(the_app().config["SECRET_KEY"]).copy()
     signature.update(f"{session_id}|{slug}|{count}".encode())
     return signature.hexdigest()[:24]
 

@@ -302,7 +302,7 @@ def _filled(kept: _Kept, texts: Mapping[str, Any]) -> list[Any]:
 
 def _html(text: Any) -> str:
     """What `escape` makes of a text, without its ways about what needs none."""
-    return str(text) if text.__class__ is LazyString else escape(text)
+    return str(text) if isinstance(text, LazyString) else escape(text)
 
 
 def _markup(pieces: Iterable[str]) -> Markup:

@@ -1,10 +1,12 @@
 """Texts in the language of the request at hand.
 
 Flask-Babel's functions of the same names look up the context, the domain and the locale anew for
-each text, which came to a twentieth of a journey's CPU. Its lazy strings are used as they are.
+each text, which came to a twentieth of a journey's CPU. Its lazy strings are used, those without
+values with what each catalogue says of them kept.
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 
 from babel.support import NullTranslations
 from flask_babel import LazyString
@@ -33,9 +35,28 @@ def ngettext(one: str, many: str, n: int, /, **values: object) -> str:
     return found % ({"num": n} | values)
 
 
+class _Lazy(LazyString):
+    """A text without values, which each catalogue is asked for once."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(gettext, text)
+        self._said: dict[NullTranslations, str] = {}
+
+    def __str__(self) -> str:
+        catalogue = _Source.chosen()
+        said = self._said.get(catalogue)
+        if said is None:
+            said = self._said[catalogue] = str(catalogue.gettext(self._args[0]))
+        return said
+
+
 def lazy_gettext(text: str, /, **values: object) -> LazyString:
     """As `gettext`, but translated whenever it is written, in the language of that moment."""
-    return LazyString(gettext, text, **values)
+    return LazyString(gettext, text, **values) if values else _lazy(text)
+
+
+_lazy = lru_cache(2000)(_Lazy)
+"""The code has as many as the catalogues, some of them within functions."""
 
 
 def lazy_ngettext(one: str, many: str, n: int, /, **values: object) -> LazyString:

@@ -16,7 +16,7 @@ import psycopg
 from flask import has_request_context
 from psycopg.adapt import PyFormat, Transformer
 from psycopg.dbapi20 import Binary
-from psycopg.pq import ExecStatus
+from psycopg.pq import ConnStatus, ExecStatus
 from psycopg.types.json import Jsonb
 from sqlalchemy.exc import DisconnectionError
 
@@ -116,6 +116,8 @@ class PipeliningConnection(BoundedConnection):
                 conn.consume_input()
             result = conn.get_result()
             if result is None:  # the end of the answer to one statement
+                if conn.status != ConnStatus.OK:
+                    raise psycopg.OperationalError("the connection is lost")
                 continue
             if result.status == ExecStatus.PIPELINE_SYNC:
                 return results

@@ -1,6 +1,8 @@
 """Which language an answer is in, and that nothing is lost by choosing another."""
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from http import HTTPStatus
@@ -16,6 +18,7 @@ from flask_babel import get_locale
 from tests.conftest import MakeApp
 from tests.journeys.walk import ANSWERS, KEYS, SAME_ORIGIN, begin, path_of, save, sql, walk
 from tests.support.counting import count_statements
+from tests.support.databases import TOP
 from tests.support.pages import Page, PageClient
 from tests.support.site import SiteServer
 from webapp import catalogues, jobs, languages
@@ -433,3 +436,29 @@ def _read_aloud(page: Page) -> str:
     texts = page.find(f"//text()[not({skipped}) and not({foreign})]")
     spoken = page.find("//@title | //@aria-label | //@placeholder | //@alt")
     return " ".join(map(str, [*texts, *spoken]))
+
+
+_OTHERS = """
+from datetime import datetime
+import babel.core
+from babel import Locale, dates, numbers
+from webapp import languages
+
+codes = ["zh_TW", "pt_BR", "sr_Latn", "fr"]
+babel.core._global_data = None  # as it comes with Babel
+languages._drop_unused(str(Locale.parse(code)) for code in codes)
+for code in codes:
+    moment, locale = datetime(2026, 11, 27, 12, 30), Locale.parse(code)
+    print(locale.get_display_name(locale), dates.format_date(moment, "long", locale=code), end=" ")
+    print(dates.format_time(moment, "HH:mm", locale=code), numbers.format_decimal(1234.5, locale=code))
+"""
+
+
+def test_what_is_dropped_of_other_languages_is_there_for_those_that_are_added() -> None:
+    """Babel finds `zh_TW` by what it knows of all languages, of which ours alone is kept."""
+    told = subprocess.run(
+        [sys.executable, "-c", _OTHERS], cwd=TOP, capture_output=True, text=True, check=True
+    ).stdout
+    assert "2026年11月27日 12:30 1,234.5" in told
+    assert "27 de novembro de 2026 12:30 1.234,5" in told
+    assert len(told.splitlines()) == 4

@@ -450,7 +450,8 @@ languages._drop_unused(str(Locale.parse(code)) for code in codes)
 for code in codes:
     moment, locale = datetime(2026, 11, 27, 12, 30), Locale.parse(code)
     print(locale.get_display_name(locale), dates.format_date(moment, "long", locale=code), end=" ")
-    print(dates.format_time(moment, "HH:mm", locale=code), numbers.format_decimal(1234.5, locale=code))
+    print(dates.format_time(moment, "HH:mm", locale=code), end=" ")
+    print(numbers.format_decimal(1234.5, locale=code))
 """
 
 

@@ -32,17 +32,18 @@ def test_every_page_that_a_test_opens_is_valid_html(tmp_path: Path) -> None:
     pages.mkdir()
     named = [here / (name if "/" in name else f"{name}.py") for name in FILES]
     files = [str(path) for path in named if path.exists()]
-    subprocess.run(
+    opened = subprocess.run(
         [
             *(sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-n", "2"),
             *("-m", "not long and not browser and not postgres", *files),
         ],
         cwd=TOP,
         env={**os.environ, "KEEP_PAGES": str(pages)},
-        stdout=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
         timeout=SECONDS,
-        check=True,
     )
+    assert opened.returncode == 0, opened.stdout[-4000:]
     found = list(pages.glob("*.html"))
     assert len(found) > 60
     said = subprocess.run(

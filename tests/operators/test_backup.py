@@ -143,12 +143,12 @@ def test_without_its_keys_a_backup_costs_the_stored_keys_and_nothing_else(
 
 @pytest.fixture
 def saving(app: Flask) -> Iterator[threading.Event]:
-    """Somebody begins sessions all the time; set to end it."""
+    """Somebody begins sessions all the time, and lets others in between; set to end it."""
     done = threading.Event()
 
     def begin() -> None:
         with app.app_context():
-            while not done.is_set():
+            while not done.wait(0.002):
                 samples.begin()
 
     thread = threading.Thread(target=begin)

@@ -265,8 +265,7 @@ class Application(Flask):
         if asked.routing_exception is not None or asked.method == "OPTIONS":
             return super().dispatch_request()
         view: Callable[..., Any] = self.view_functions[asked.url_rule.endpoint]
-        said: ResponseReturnValue = view(**asked.view_args)
-        return said
+        return view(**asked.view_args)
 
     def do_teardown_request(self, *error: BaseException | None) -> None:
         """Call what is to be called at the end of a request; nothing of ours is."""

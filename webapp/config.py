@@ -113,8 +113,7 @@ class Settings:
 
 def settings() -> Settings:
     """The settings of the application at work."""
-    found: Settings = the_app().extensions["settings"]
-    return found
+    return the_app().extensions["settings"]
 
 
 def read(environ: Mapping[str, str]) -> Settings:

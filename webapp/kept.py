@@ -208,10 +208,7 @@ def _macro(
     few: tuple[Any, ...],
     texts: Mapping[str, Any],
 ) -> _Kept:
-    shapes = [
-        text and True if text.__class__ in _PLAIN else _shape(text) for text in texts.values()
-    ]
-    sought = (language, template, name, few, *texts, *shapes)
+    sought = (language, template, name, few, *there(texts))
     return here.find(sought) or here.keep(sought, partial(_made_of, template, name, few, texts))
 
 

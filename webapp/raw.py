@@ -77,7 +77,6 @@ class RawConnection:
             self._pooled = connections.take()
         except self.dialect.loaded_dbapi.Error as error:
             raise self._wrapped(error) from error
-        self._begin = connections.begin
         self._waiting: list[tuple[str, Any]] = []
         """Statements of the transaction that are still to be sent."""
         self._exchange = getattr(self._pooled.dbapi_connection, "exchange", None)
@@ -141,18 +140,15 @@ class RawConnection:
         try:
             found: list[Any] = self._exchange(statements)
         except self.dialect.loaded_dbapi.Error as error:
-            commits = statements[-1][0] == _COMMIT
-            raise self._wrapped(error, None if commits else statements[-1][0]) from error
+            raise self._wrapped(error, *statements[-1]) from error
         if isinstance(found[-1], Exception):
-            text, given = statements[len(found) - 1]
-            failed = None if text == _COMMIT else text
-            raise self._wrapped(found[-1], failed, given) from found[-1]
+            raise self._wrapped(found[-1], *statements[len(found) - 1]) from found[-1]
         return found
 
     def begin(self) -> None:
         """Begin to write, as the engine's option `begin` says it to the database."""
         self._writes = True
-        self.execute(self._begin)
+        self.execute(self._connections.begin)
         if self._engine.dispatch.commit or self._engine.dispatch.rollback:
             self._wrap()  # it tells those who listen
 
@@ -173,17 +169,17 @@ class RawConnection:
     def rollback(self) -> None:
         """Undo what was written. Where the database cannot be told any more, it does that itself
         when the connection ends: it is given up, and nothing is raised."""
-        was_sent = not self._waiting or self._waiting[0][0] != self._begin
+        was_sent = not self._waiting or self._waiting[0][0] != self._connections.begin
         self._waiting.clear()
         try:
             if self._transaction is not None:
                 if self._transaction.is_active:
                     self._transaction.rollback()
-            elif self._exchange is not None and not self.is_lost:
-                self._send([("ROLLBACK", {})] if was_sent else ())
-                self._writes = False
             elif not self.is_lost:
-                self.dialect.do_rollback(self._pooled)
+                if self._exchange is None:
+                    self.dialect.do_rollback(self._pooled)
+                elif was_sent:
+                    self._send([("ROLLBACK", {})])
                 self._writes = False
         except (self.dialect.loaded_dbapi.Error, DBAPIError) as error:
             self._pooled.invalidate(error)
@@ -201,7 +197,7 @@ class RawConnection:
         if is_lost and self._pooled:
             (self._connection or self._pooled).invalidate(error)
         wrapped: Any = DBAPIError.instance(
-            text,
+            None if text == _COMMIT else text,
             given,
             error,
             self.dialect.loaded_dbapi.Error,

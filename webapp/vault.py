@@ -62,8 +62,7 @@ def key_id(key: bytes) -> bytes:
 
 def vault() -> Vault:
     """The vault of the application at work."""
-    found: Vault = the_app().extensions["vault"]
-    return found
+    return the_app().extensions["vault"]
 
 
 def _bound(belongs_to: tuple[str, ...]) -> bytes:

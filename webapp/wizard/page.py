@@ -289,7 +289,7 @@ def _rail(page: Page) -> Markup:
         if row and row.done:
             state = "done" if row.saved_at else "skipped"
         states.append((step.slug, "current" if step is page.step else state, reachable))
-        briefs[step.slug] = (visit.brief(step) if visit and row and row.saved_at else None) or None
+        briefs[step.slug] = (visit.brief(step) if visit else None) or None
 
     def made(notes: Mapping[str, Any]) -> str:
         items = [

@@ -107,7 +107,7 @@ class Visit:
     @property
     def done(self) -> set[str]:
         """Slugs that are saved or skipped."""
-        return {slug for slug, row in self.progress.items() if row.saved_at or row.skipped_at}
+        return {slug for slug, row in self.progress.items() if row.done}
 
     @property
     def saved(self) -> set[str]:

@@ -1,12 +1,11 @@
 """CSRF tokens that look different in every response.
 
-Pages are compressed, and a secret that came back the same in each of them could be guessed from
-their lengths (BREACH). So the token of Flask-WTF, which repeats its raw value, is sent XORed with
-random bytes that come along. A page that was opened before keeps its own mask, and stays valid.
+The token is a secret of the browser's, which its signed cookie holds. Pages are compressed, and a
+secret that came back the same in each of them could be guessed from their lengths (BREACH). So it
+is sent XORed with random bytes that come along. A page that was opened before keeps its own mask,
+and stays valid.
 """
 
-import base64
-import binascii
 import hmac
 import secrets
 
@@ -16,7 +15,7 @@ from itsdangerous import BadData
 
 from webapp.at_hand import its_session, ours, the_app, the_request
 from webapp.bounds import FORM
-from webapp.signing import Signed, signed
+from webapp.signing import letters, octets, signed
 
 FIELD = "csrf_token"
 """The name of the form's field, and of the browser's secret in its cookie."""
@@ -36,8 +35,8 @@ class MaskedCSRF(CSRFProtect):
     def protect(self, apply_exemptions: bool = False) -> None:
         """Raise CSRFError for an unsafe request without a token of this browser.
 
-        As Flask-WTF does it, with a signer that is kept. A token has no age, and no Referer is
-        asked for: a browser that hides it could never save.
+        As Flask-WTF does it. A token has no age, and no Referer is asked for: a browser that hides
+        it could never save.
         """
         asked = the_request()
         if asked.method not in _UNSAFE:
@@ -59,39 +58,37 @@ def csrf_token() -> str:
         secret = session.get(FIELD)
         if not isinstance(secret, str):
             secret = session[FIELD] = secrets.token_hex(20)
-        kept.masked_csrf_token = mask(_signed().dumps(secret))
+        kept.masked_csrf_token = mask(secret)
     return str(kept.masked_csrf_token)
-
-
-def _signed() -> Signed:
-    return signed(the_app().config["SECRET_KEY"], "wtf-csrf-token")
 
 
 def _is_of_this_browser(token: str | None) -> bool:
     secret = its_session().get(FIELD)
     if not token or not isinstance(secret, str):
         return False
-    try:
-        said = _signed().loads(token)
-    except BadData:
-        return False
-    return isinstance(said, str) and hmac.compare_digest(secret.encode(), said.encode())
+    if "." in token:  # of a page that an earlier version made, which signed it
+        signer = signed(the_app().config["SECRET_KEY"], "wtf-csrf-token")
+        try:
+            token = str(signer.loads(token))
+        except BadData:
+            return False
+    return hmac.compare_digest(secret.encode(), token.encode())
 
 
 def mask(token: str) -> str:
     """The token behind random bytes, and those bytes."""
     raw = token.encode()
     pad = secrets.token_bytes(len(raw))
-    return base64.urlsafe_b64encode(pad + _xor(raw, pad)).decode()
+    return letters(pad + _xor(raw, pad)).decode()
 
 
 def unmask(masked: str) -> str | None:
     """The token; None for what `mask` did not make, a bare token above all."""
     try:
-        both = base64.b64decode(masked.encode(), b"-_", validate=True)
+        both = octets(masked.encode())
         half = len(both) // 2
         return _xor(both[:half], both[half:]).decode() if len(both) % 2 == 0 else None
-    except (binascii.Error, ValueError):
+    except ValueError:
         return None
 
 

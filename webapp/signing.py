@@ -48,7 +48,7 @@ class _KeptSigner(TimestampSigner):
 
     def letters_of_signature(self, value: bytes) -> bytes:
         """The signature of the value, as it is sent."""
-        return _letters(self.algorithm.get_signature(self._derived, value))
+        return letters(self.algorithm.get_signature(self._derived, value))
 
 
 _read = json.JSONDecoder().raw_decode
@@ -91,7 +91,7 @@ class Signed(URLSafeTimedSerializer):
         if len(text) > SHORT or salt is not None:
             return super().dumps(obj, salt)
         signer = self._signer
-        value = b"%s.%s" % (_letters(text.encode()), _moment(signer.get_timestamp()))
+        value = b"%s.%s" % (letters(text.encode()), _moment(signer.get_timestamp()))
         return (b"%s.%s" % (value, signer.letters_of_signature(value))).decode()
 
     def loads(  # type: ignore[override] # as the library has it
@@ -108,10 +108,10 @@ class Signed(URLSafeTimedSerializer):
             if hmac.compare_digest(signature, signer.letters_of_signature(value)):
                 payload, _dot, moment = value.rpartition(b".")
                 try:
-                    age = signer.get_timestamp() - int.from_bytes(_octets(moment), "big")
+                    age = signer.get_timestamp() - int.from_bytes(octets(moment), "big")
                     ordinary = payload[:1] != b"." and len(moment) <= _LETTERS_OF_A_MOMENT
                     if ordinary and (max_age is None or 0 <= age <= max_age):
-                        return self.serializer.loads(_octets(payload).decode())
+                        return self.serializer.loads(octets(payload).decode())
                 except Exception:  # noqa: S110 # nosec B110
                     pass  # the library says what is wrong with it
         return super().loads(s, max_age, return_timestamp, salt)
@@ -120,20 +120,21 @@ class Signed(URLSafeTimedSerializer):
 _TO_URL, _FROM_URL = bytes.maketrans(b"+/", b"-_"), bytes.maketrans(b"-_", b"+/")
 
 
-def _letters(raw: bytes) -> bytes:
+def letters(raw: bytes) -> bytes:
     """Base64 for an address, without the padding."""
     return binascii.b2a_base64(raw, newline=False).rstrip(b"=").translate(_TO_URL)
 
 
-def _octets(letters: bytes) -> bytes:
-    """The reverse of `_letters`. Raises ValueError."""
-    return binascii.a2b_base64(letters.translate(_FROM_URL) + b"=" * (-len(letters) % 4))
+def octets(text: bytes) -> bytes:
+    """The reverse of `letters`, padded or not. Raises ValueError."""
+    padded = text.translate(_FROM_URL) + b"=" * (-len(text) % 4)
+    return binascii.a2b_base64(padded, strict_mode=True)
 
 
 @lru_cache(2)
 def _moment(seconds: int) -> bytes:
     """A time in letters."""
-    return _letters(seconds.to_bytes(8, "big").lstrip(b"\0"))
+    return letters(seconds.to_bytes(8, "big").lstrip(b"\0"))
 
 
 @lru_cache(16)

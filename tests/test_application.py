@@ -7,7 +7,7 @@ from flask import Flask, Request
 from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import ClientDisconnected, HTTPException
 from werkzeug.routing import RequestRedirect
 from werkzeug.test import EnvironBuilder
 
@@ -145,3 +145,50 @@ def test_a_form_is_read_alike_where_its_body_was_not_looked_at_before(text: str)
         environ["CONTENT_TYPE"] = "application/x-www-form-urlencoded"
         read.append([*kind(environ).form.items(True)])
     assert read[0] == read[1]
+
+
+class Wire:
+    """What arrives in pieces, and may end too early."""
+
+    def __init__(self, *pieces: bytes) -> None:
+        self.pieces = list(pieces)
+
+    def read(self, size: int = -1) -> bytes:
+        """A piece; never more than was asked for."""
+        if not self.pieces:
+            return b""
+        piece = self.pieces.pop(0)
+        if 0 <= size < len(piece):
+            self.pieces.insert(0, piece[size:])
+        return piece if size < 0 else piece[:size]
+
+
+def sent(*pieces: bytes, **environ: Any) -> Asked:
+    """A request whose body arrives like that."""
+    form = {"CONTENT_TYPE": "application/x-www-form-urlencoded", "wsgi.input": Wire(*pieces)}
+    return Asked(EnvironBuilder(method="POST").get_environ() | form | environ)
+
+
+def test_a_body_that_arrives_in_pieces_is_read_whole_and_no_further() -> None:
+    asked = sent(b"a=", b"1&b", b"=2", b"POST /the-next-request", CONTENT_LENGTH="7")
+    assert asked.get_data() == b"a=1&b=2" == asked.get_data(cache=False)
+    assert [*asked.form.items(True)] == [("a", "1"), ("b", "2")]
+    assert asked.stream.read() == b""
+
+
+def test_a_body_that_ends_before_its_length_is_not_taken_for_a_whole_one() -> None:
+    with pytest.raises(ClientDisconnected):
+        sent(b"a=1", CONTENT_LENGTH="4").get_data()
+
+
+@pytest.mark.parametrize("length", ["99999999", "9" * 30, "-1", "\u0661", "", "x"])
+def test_a_length_that_is_too_large_or_none_gets_what_flask_makes_of_it(length: str) -> None:
+    found = []
+    for kind in (Asked, Request):
+        asked = kind(sent(b"a=1", CONTENT_LENGTH=length).environ)
+        asked.max_content_length = 1000
+        try:
+            found.append(asked.get_data())
+        except HTTPException as error:
+            found.append(type(error))
+    assert found[0] == found[1]

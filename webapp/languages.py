@@ -132,8 +132,14 @@ def chosen() -> str:
     except (AttributeError, LookupError):
         if not has_request_context():
             return DEFAULT
-        ours().language = code = asked_for() or find(_kept()) or _accepted() or DEFAULT
+        ours().language = code = asked_for() or _of_before()
         return code
+
+
+def _of_before() -> str:
+    """The one that was chosen earlier, or that the browser asks for."""
+    kept = _kept()
+    return (find(kept) if kept else None) or _accepted() or DEFAULT
 
 
 def asked_for() -> str | None:
@@ -161,7 +167,7 @@ def before() -> Iterator[None]:
     if not has_request_context() or asked_for() is None:
         yield
         return
-    with spoken(find(_kept()) or _accepted() or DEFAULT):
+    with spoken(_of_before()):
         yield
 
 

@@ -84,6 +84,11 @@ def _request_meters(route: str, method: str) -> tuple["Histogram", dict[int, "Co
     return _meters().durations.labels(route, method), {}
 
 
+@cache
+def _save_meter(step: str) -> "Counter":
+    return _meters().saves.labels(step)
+
+
 def _quietly(count: Callable[P, None]) -> Callable[P, None]:
     """What is counted must not fail for it: it is committed, or answered, already."""
 
@@ -111,7 +116,7 @@ def request(route: str, method: str, status: int, seconds: float) -> None:
 @_quietly
 def saved(step: str) -> None:
     """Count a save, after its commit."""
-    _meters().saves.labels(step).inc()
+    _save_meter(step).inc()
 
 
 @_quietly

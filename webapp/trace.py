@@ -38,9 +38,11 @@ def current_id() -> str:
     return trace.id if trace else ""
 
 
-@event.listens_for(Engine, "before_cursor_execute")
-def _count(_conn: Any, _cursor: Any, sql: str, *_rest: Any) -> None:
-    """Count the statement; on SQLite the beginning of a transaction comes by here too."""
+@event.listens_for(Engine, "before_cursor_execute", retval=True)
+def _count(_conn: Any, _cursor: Any, sql: str, given: Any, *_rest: Any) -> tuple[str, Any]:
+    """Count the statement; on SQLite the beginning of a transaction comes by here too. (To return
+    it as it is spares a function around this one.)"""
     trace = _current.get()
     if trace is not None and not sql.startswith(("BEGIN", "PRAGMA")):
         trace.statements += 1
+    return sql, given

@@ -26,7 +26,7 @@ from wtforms import Field
 from wtforms.fields.choices import SelectFieldBase
 
 from webapp import appearance, errors, kept, languages, limits
-from webapp.at_hand import the_request
+from webapp.at_hand import the_app, the_request
 from webapp.bounds import Refused
 from webapp.config import settings
 from webapp.extensions import db
@@ -473,21 +473,28 @@ def _open() -> Visit:
 def on_to(visit: Visit) -> ResponseReturnValue:
     """Where this session goes on: its resume point, or its summary."""
     resume = visit.resume
-    if resume is None:
-        return redirect(url_for("wizard.summary"), 303)
-    return to_step(resume)
+    return _to("") if resume is None else to_step(resume)
 
 
 def to_step(step: Step) -> ResponseReturnValue:
     """To its page."""
-    return redirect(_address(the_request().root_path, step.slug), 303)
+    return _to(step.slug)
+
+
+def _to(slug: str) -> ResponseReturnValue:
+    address, page = _way(the_request().root_path, slug)
+    answer = the_app().response_class(page, 303)
+    answer.headers["Location"] = address
+    return answer
 
 
 @kept_if_short(50)
-def _address(_mounted_at: str, slug: str) -> str:
-    """A step's address, which is another one where the application is mounted elsewhere. Every save
-    leads to one, and to make it takes longer than to make the answer."""
-    return url_for("wizard.show_step", slug=slug)
+def _way(_mounted_at: str, slug: str) -> tuple[str, bytes]:
+    """What leads to a step, or without one to the summary; it is another address where the
+    application is mounted elsewhere. Every save leads to one, and to make the address and the page
+    that says so takes longer than to make the answer."""
+    address = url_for("wizard.show_step", slug=slug) if slug else url_for("wizard.summary")
+    return address, redirect(address, 303).get_data()
 
 
 def to_the_start() -> ResponseReturnValue:

@@ -85,7 +85,11 @@ class PipeliningConnection(BoundedConnection):
         return super()._deallocate(name)
 
     def _send(
-        self, prepared: dict[str, bytes], text: str, values: list[bytes | None], formats: list[int]
+        self,
+        prepared: dict[str, bytes],
+        text: str,
+        values: list[bytes | None],
+        formats: list[int] | None,
     ) -> str:
         """Returns the text if it is prepared on the way, which gets an answer of its own."""
         name, new = prepared.get(text), ""
@@ -180,37 +184,44 @@ _PLACES = re.compile(r"%(?:%|\(([^)]+)\)s)")
 
 def _bound(
     text: str, given: Mapping[str, Any], driver: Any
-) -> tuple[list[bytes | None], list[int]]:
-    """The parameters in their order, as text, and bytes as they are; the formats say which. Their
-    types the server knows from the statement. Raises DataError."""
+) -> tuple[list[bytes | None], list[int] | None]:
+    """The parameters in their order, as text, and bytes as they are; the formats say which, None
+    where all are text. Their types the server knows from the statement. Raises DataError."""
     values: list[bytes | None] = []
-    formats = []
+    formats = None
     for name in _numbered(text).names:
         value = given[name]
         kind = value.__class__
-        if kind is Binary:
+        if kind is str:
+            if "\0" in value:
+                raise psycopg.DataError(_NO_NUL)
+            values.append(value.encode())
+        elif value is None:
+            values.append(None)
+        elif (write := _WRITE.get(kind)) is not None:
+            values.append(write(value))
+        elif kind is Binary:
+            formats = formats or [0] * len(_numbered(text).names)
+            formats[len(values)] = 1
             values.append(value.obj)
-            formats.append(1)
-            continue
-        write = _WRITE.get(kind) or driver.get_dumper(value, PyFormat.TEXT).dump
-        written = write(value)
-        if written and b"\0" in written:
-            raise psycopg.DataError("PostgreSQL text fields cannot contain NUL (0x00) bytes")
-        values.append(written)
-        formats.append(0)
+        else:
+            written = driver.get_dumper(value, PyFormat.TEXT).dump(value)
+            if written and b"\0" in written:
+                raise psycopg.DataError(_NO_NUL)
+            values.append(written)
     return values, formats
 
 
-_WRITE: Mapping[type, Callable[[Any], Any]] = {
-    str: str.encode,
-    int: lambda value: b"%d" % value,
-    bool: lambda value: b"t" if value else b"f",
+_NO_NUL = "PostgreSQL text fields cannot contain NUL (0x00) bytes"
+
+_WRITE: Mapping[type, Callable[[Any], bytes]] = {
+    int: b"%d".__mod__,
+    bool: {True: b"t", False: b"f"}.__getitem__,
     datetime: lambda value: value.isoformat().encode(),
     date: lambda value: value.isoformat().encode(),
     Jsonb: lambda value: json.dumps(value.obj).encode(),
-    type(None): lambda value: None,
 }
-"""What most parameters are; all else is written by the driver."""
+"""What most other parameters are, none of which can hold a NUL; all else the driver writes."""
 
 
 def connect(

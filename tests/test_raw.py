@@ -4,13 +4,15 @@ from contextlib import suppress
 
 import pytest
 from flask import Flask
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError, PendingRollbackError
 
 from tests.wizard import samples
 from webapp.extensions import current_connection, db, transaction
 from webapp.prepared import Prepared
 from webapp.rows import as_read, changed
+from webapp.tally import EVENTS
+from webapp.types import now
 from webapp.wizard.models import OnboardingSession
 
 _RENAME = Prepared(
@@ -60,6 +62,14 @@ def test_neither_is_there_after_an_error(any_app: Flask, session_id: str) -> Non
                 _RENAME.run({"key": session_id, "new": "de"})
                 raise ZeroDivisionError
         assert _told(session_id) == ("en", "phone")
+
+
+def test_a_parameter_whose_type_nobody_knows_is_refused(any_app: Flask) -> None:
+    """The driver would write it its own way: SQLite's a moment without its microseconds."""
+    rows = [{"day": bindparam("one")}, {"day": bindparam("other")}]
+    both = Prepared(lambda: insert(EVENTS).values(rows))
+    with any_app.app_context(), pytest.raises(ValueError, match="without a type: other"):
+        both.run({"one": now(), "other": now()})
 
 
 def test_an_error_of_the_driver_is_one_of_sqlalchemy(any_app: Flask, session_id: str) -> None:

@@ -10,6 +10,7 @@ from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Dialect
+from sqlalchemy.types import NullType
 
 from webapp.extensions import current_connection
 
@@ -91,11 +92,12 @@ def _prepare(statement: Any, dialect: Dialect, alike_from: int | None) -> _Ready
         raise ValueError(f"a default of Python's would be missing in: {compiled}")
     columns = list(statement.exported_columns) if statement.exported_columns else []
     reads = [c.type.dialect_impl(dialect).result_processor(dialect, None) for c in columns]
-    writes = {
-        name: parameter.type.dialect_impl(dialect).bind_processor(dialect)
-        for parameter, name in compiled.bind_names.items()
-        if name in compiled.params
-    }
+    writes: dict[str, Any] = {}
+    for parameter, name in compiled.bind_names.items():
+        if isinstance(parameter.type, NullType):
+            raise ValueError(f"a parameter without a type: {name} in {compiled}")
+        if name in compiled.params:
+            writes[name] = parameter.type.dialect_impl(dialect).bind_processor(dialect)
     found: Any = namedtuple("Found", [c.name for c in columns], rename=True)  # type: ignore[misc]
     convert = [(place, one) for place, one in enumerate(reads) if one]
     return _Ready(

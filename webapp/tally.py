@@ -99,7 +99,8 @@ def _counting(rows: int) -> Prepared:
     def make() -> Any:
         numbers = range(rows)
         values: list[dict[str, Any]] = [
-            {name: bindparam(f"{name}_{n}") for name in _COUNTED} for n in numbers
+            {name: bindparam(f"{name}_{n}", type_=EVENTS.c[name].type) for name in _COUNTED}
+            for n in numbers  # SQLAlchemy looks for the types of a first row alone
         ]
         return insert(EVENTS).values(values).inline()  # nobody asks for the numbers they get
 

@@ -3,7 +3,7 @@
 import threading
 from copy import deepcopy
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -17,7 +17,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from tests.support.counting import count_statements
@@ -91,6 +91,26 @@ def test_every_step_is_read_back_as_it_was_saved(any_app: Flask) -> None:
             save(session_id, slug)
             found = answers(read(session_id), slug)
             assert found == (GOOD[slug] if slug == "api-keys" else form.data), slug
+
+
+def test_a_moment_of_a_whole_second_is_written_as_wide_as_any_other(
+    any_app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On SQLite moments are texts, which sort as time does only where they are of one width."""
+    moment = datetime(2099, 11, 20, 10, 42, tzinfo=UTC)
+    monkeypatch.setattr(store, "now", lambda: moment)
+    with any_app.app_context():
+        session_id = begin()
+        save(session_id, "api-keys")
+        rows = db.session.scalars(select(StepProgress).where(StepProgress.slug == "website"))
+        assert [row.first_seen_at for row in rows] == [moment]
+        if db.engine.dialect.name == "sqlite":
+            texts = (
+                "SELECT first_seen_at FROM step_progress UNION SELECT saved_at FROM step_history"
+            )
+            written = {str(one) for one in db.session.scalars(text(texts))}
+            assert len(written) == 2
+            assert set(map(len, written)) == {32}
 
 
 def test_a_refused_form_stores_nothing_at_all(any_app: Flask) -> None:

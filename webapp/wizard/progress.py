@@ -184,18 +184,19 @@ def _marking(and_see: bool) -> Any:
     """The step's row with the columns `mine_…` alone, and first sight of `following`."""
     table = StepProgress.__table__
     names = [name for name in StepState._fields if name != "slug"]
-    owner: Any = bindparam("session_id")
-    rows: list[dict[str, Any]] = [
-        {"session_id": owner, "slug": bindparam("slug")}
-        | {name: bindparam(f"mine_{name}") for name in names}
-    ]
+    # SQLAlchemy gives the parameters of a first row alone their columns' types.
+    mine = {name: bindparam(f"mine_{name}", type_=table.c[name].type) for name in names}
+    owner: Any = bindparam("session_id", type_=table.c.session_id.type)
+    slug = bindparam("slug", type_=table.c.slug.type)
+    following = bindparam("following", type_=table.c.slug.type)
+    rows: list[dict[str, Any]] = [{"session_id": owner, "slug": slug} | mine]
     if and_see:
-        blank = dict.fromkeys(names) | {"first_seen_at": bindparam("mine_first_seen_at")}
-        rows.append({"session_id": owner, "slug": bindparam("following")} | blank | {"revision": 0})
+        blank = dict.fromkeys(names) | {"first_seen_at": mine["first_seen_at"], "revision": 0}
+        rows.append({"session_id": owner, "slug": following} | blank)
     upsert = insert_into(table).values(rows)
     new, old = upsert.excluded, table.c
     changed: dict[str, Any] = {
-        name: case((new.slug == bindparam("slug"), new[name]), else_=old[name]) for name in names
+        name: case((new.slug == slug, new[name]), else_=old[name]) for name in names
     }
     changed["first_seen_at"] = func.coalesce(old.first_seen_at, new.first_seen_at)
     return upsert.on_conflict_do_update(index_elements=["session_id", "slug"], set_=changed)

@@ -29,6 +29,12 @@ def gettext(text: str, /, **values: object) -> str:
     return found % values if values else found
 
 
+def translator() -> Callable[[str], str]:
+    """What translates into the language at hand, for many texts at once; `gettext` finds it anew
+    for each."""
+    return _Source.chosen().gettext
+
+
 def ngettext(one: str, many: str, n: int, /, **values: object) -> str:
     """The text in the form that the number `n` asks for; it is `num` among the values."""
     found: str = _Source.chosen().ngettext(one, many, n)

@@ -312,18 +312,22 @@ def words_of(
     what: Sentence, translate: Translate = as_written, number: WriteNumber = as_counted
 ) -> str:
     """The sentence in words. The values are put in once and not read again."""
-    text = translate(SENTENCES[what.code])
-    if not what.values and (said := _without_values(text)) is not None:
+    return _words(what.code, what.values, translate, number)
+
+
+def _words(code: str, values: Mapping[str, Any], translate: Translate, number: WriteNumber) -> str:
+    text = translate(SENTENCES[code])
+    if not values and (said := _without_values(text)) is not None:
         return said
     parts = _parts_of(text)
     if parts is None:
-        values = {name: _in_words(name, value, translate) for name, value in what.values.items()}
-        return _Filler(number).vformat(text, (), values)
+        said_values = {name: _in_words(name, one, translate) for name, one in values.items()}
+        return _Filler(number).vformat(text, (), said_values)
     words: list[str] = []
     for lead, field, spec in parts:
         words.append(lead)
         if field:
-            value = what.values[field]
+            value = values[field]
             if field in _MAY_BE_TERMS:
                 value = _in_words(field, value, translate)
             if spec or value.__class__ is not str:
@@ -400,24 +404,25 @@ def say_again(
     """
     spoken = dict(stored)
     codes = spoken.pop("codes", None)
-    if not isinstance(codes, dict):
-        codes = {}
+    if codes.__class__ is not dict:
+        codes = _NO_CODES
     for key, value in spoken.items():
         if key in codes:
             spoken[key] = _said_again(value, codes[key], translate, number)
-        elif isinstance(value, dict):
+        elif value.__class__ is dict:
             spoken[key] = say_again(value, translate, number)
     return spoken
 
 
 def _said_again(text: Any, parts: Any, translate: Translate, number: WriteNumber) -> Any:
     try:
-        said = [
-            words_of(sentence(one["code"], **one["values"]), translate, number) for one in parts
-        ]
+        said = [_words(part["code"], part["values"], translate, number) for part in parts]
     except (KeyError, TypeError, ValueError):
         return text
-    return said if isinstance(text, list) else " ".join(said)
+    return said if text.__class__ is list else " ".join(said)
+
+
+_NO_CODES: dict[str, Any] = {}
 
 
 class _Filler(Formatter):
@@ -432,7 +437,7 @@ class _Filler(Formatter):
 
 
 def _formatted(value: Any, spec: str, number: WriteNumber) -> str:
-    if isinstance(value, _NUMBERS) and not isinstance(value, bool):
+    if type(value) in _NUMBERS:
         return number(value, spec)
     return format(value, spec)
 
@@ -445,7 +450,7 @@ TERMS = (
 
 _MAY_BE_TERMS = frozenset({"tone", "tones", "stated", "measured", "platform", "site"})
 _MAY_SPEAK = frozenset({dict, list, Sentence, Paragraph})
-_NUMBERS = (int, float)
+_NUMBERS = frozenset({int, float})
 
 
 def _in_words(name: str, value: Any, translate: Translate) -> Any:

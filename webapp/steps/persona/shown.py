@@ -11,7 +11,7 @@ from webapp.steps.persona.examples import Example, choose_examples
 from webapp.steps.persona.models import PersonaData
 from webapp.steps.persona.sentences import say_again, words_of
 from webapp.steps.persona.texts import TEXTS, digest, generated, outdated, with_edits
-from webapp.texts import gettext
+from webapp.texts import gettext, translator
 
 
 def translate(text: str) -> str:
@@ -61,7 +61,7 @@ class ShownPersona:
 
 def shown_persona(answer: PersonaData, analysis: Mapping[str, Any] | None) -> ShownPersona:
     """`analysis`: the one that the persona rests on, for its sample sentences."""
-    spoken = say_again(answer.results, translate, number)
+    spoken = say_again(answer.results, translator(), number)
     if answer.edits:
         spoken = with_edits(spoken, answer.edits)
     edits = answer.edits or {}
@@ -87,7 +87,7 @@ def tone_question(answer: PersonaData) -> ToneQuestion | None:
     stored = answer.core_persona.get("tone_agreement")
     if not isinstance(stored, Mapping) or stored.get("agrees") is not False:
         return None
-    said = say_again(stored, translate, number)
+    said = say_again(stored, translator(), number)
     stated, measured = said.get("stated"), said.get("measured")
     if measured == answer.tone_kept:
         return None
@@ -99,7 +99,7 @@ def texts_to_edit(answer: PersonaData) -> dict[str, dict[str, Any]]:
     `made` (the generated text in the reader's language), `digest` of it, `changed` (it is another
     than the one that the own text was written from), `rows`, `platform`, `shape`.
     """
-    spoken = say_again(answer.results, translate, number)
+    spoken = say_again(answer.results, translator(), number)
     changed = outdated(answer.results, answer.edits)
     found = {}
     for field, text in TEXTS.items():
@@ -119,5 +119,6 @@ def texts_to_edit(answer: PersonaData) -> dict[str, dict[str, Any]]:
 
 
 def _shown(example: Example) -> ShownExample:
-    reasons = [words_of(one, translate, number) for one in example.reasons]
+    to_reader = translator()
+    reasons = [words_of(one, to_reader, number) for one in example.reasons]
     return ShownExample(example.text, example.words, reasons)

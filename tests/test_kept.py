@@ -12,7 +12,8 @@ from tests.conftest import MakeApp
 from tests.journeys.walk import SLUGS, path_of, sql, walk
 from tests.support.pages import PageClient, Value
 from tests.support.site import SiteServer
-from webapp import jobs, kept
+from webapp import jobs, kept, languages
+from webapp.texts import lazy_gettext
 
 HTML = '<b>Ann & "Bob" %(x)s {{ 7 }} {0}</b>'
 OTHERS: dict[str, dict[str, Value]] = {
@@ -131,22 +132,27 @@ def _nothing_of_anybody(app: Flask) -> None:
 
 
 def test_answers_make_few_keys(alike: tuple[Flask, Flask]) -> None:
-    """Whatever somebody ticks, names and writes, the same is kept."""
+    """Whatever somebody names and writes, the same is kept; and of what can be ticked, each choice
+    once, whatever is ticked beside it."""
     client = PageClient(alike[0])
     walk(client, None)
     for path in _pages(client, None):
         client.get(path)
-    before = len(alike[0].extensions["kept"])
-    lists: list[dict[str, Any]] = [
-        {"content_types": ["News"], "research_depth": "Basic"},
-        {"content_types": ["News", "Newsletters", "Blog Posts"], "competitors": "c.example.com"},
-        {"content_types": ["Academic Papers"], "auto_research": True, "factual_content": None},
+    every = ["News", "Newsletters", "Blog Posts", "Academic Papers"]
+    changes: list[dict[str, Any]] = [
+        {"content_types": every, "research_depth": "Basic", "auto_research": True},
+        {"factual_content": None, "research_depth": "Comprehensive", "auto_research": None},
+        {"content_types": every[:1], "research_depth": "Basic"},
+        {"content_types": every[1:], "auto_research": True, "competitors": "c.example.com"},
+        {"content_types": every[3:], "factual_content": True, "research_depth": "Basic"},
     ]
-    for changes in lists:
-        client.submit(client.get(path_of("research")), changes, "save")
+    counts = []
+    for change in changes:
+        client.submit(client.get(path_of("research")), change, "save")
         for path in ("/onboarding/research", "/onboarding/finish", "/onboarding/summary"):
             client.get(path)
-    assert len(alike[0].extensions["kept"]) == before
+        counts.append(len(alike[0].extensions["kept"]))
+    assert counts[1:] == [counts[1]] * 4
 
 
 def test_what_was_asked_for_the_longest_time_ago_goes(
@@ -175,6 +181,32 @@ def test_a_text_is_escaped_and_markup_is_not(app: Flask) -> None:
         assert kept.each("macros/summary_list.html", "item", ["<i>", ""]) == (
             '<li dir="auto">&lt;i&gt;</li><li dir="auto"></li>'
         )
+
+
+def test_a_text_of_the_code_is_kept_in_each_language_and_the_same_words_of_a_user_are_not(
+    app: Flask,
+) -> None:
+    def item(text: Any) -> str:
+        return kept.macro("macros/summary_list.html", "item", text=text)
+
+    def texts_kept() -> list[str]:
+        return ["".join(one.pieces) for one in app.extensions["kept"].values()]
+
+    saved = lazy_gettext("Saved")
+    with app.test_request_context(headers={"Accept-Language": "en"}):
+        assert item("Saved") == item(saved) == '<li dir="auto">Saved</li>'
+    with app.test_request_context(headers={"Accept-Language": "de"}):
+        assert [item(saved), item("Saved")] == [
+            '<li dir="auto">Gespeichert</li>',
+            '<li dir="auto">Saved</li>',
+        ]
+        # Chosen for a part of the request alone, as for what came before `?lang=`.
+        with languages.spoken("en"):
+            assert item(saved) == '<li dir="auto">Saved</li>'
+        assert item(saved) == '<li dir="auto">Gespeichert</li>'
+    assert sum("Saved" in text for text in texts_kept()) == 1
+    assert sum("Gespeichert" in text for text in texts_kept()) == 1
+    assert len(texts_kept()) == 4, "a hole in each language beside them"
 
 
 def test_nothing_is_filled_in_within_what_is_kept(app: Flask) -> None:

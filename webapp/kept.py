@@ -6,7 +6,8 @@ mark cannot be guessed, so that no text of a user is ever taken for one.
 
 A template that is kept may ask of a text only whether there is one: the key says that. All else
 that decides what it makes is part of the key too, and has few values, so that nobody can fill the
-memory by making up keys.
+memory by making up keys. So are the labels and titles of the code (`FixedText`): what is kept holds
+them in its language, and nothing is left to be done for them when it is sent.
 
 Parts are texts, whole pages are kept as the bytes that are sent: most hold a letter beyond Latin-1
 somewhere, and to join and to encode such a text anew costs several times what copying bytes does.
@@ -28,8 +29,9 @@ from webapp import at_hand, languages
 from webapp.at_hand import the_app
 from webapp.csrf import csrf_token
 from webapp.security import csp_nonce
+from webapp.texts import FixedText
 
-MOST = 600
+MOST = 1000
 """How many are kept: a few for each step and language. Beyond that goes what was asked for the
 longest time ago."""
 
@@ -49,7 +51,7 @@ class Few(tuple[Any, ...]):
 
 
 Call: TypeAlias = tuple[str, tuple[Any, ...], Mapping[str, Any]]
-"""A macro, what decides its shape, and its texts."""
+"""A macro, and what it is given: as for `macro`."""
 
 
 class _Kept(NamedTuple):
@@ -57,10 +59,10 @@ class _Kept(NamedTuple):
 
     pieces: list[Any]
     """What stands around the holes, and at every second place a hole: texts, or the bytes."""
-    holes: tuple[str, ...]
-    """Their names, in their order."""
-    ours: set[str]
-    """Those of them that are filled here."""
+    holes: tuple[tuple[int, str], ...]
+    """The place and the name of each."""
+    ours: frozenset[str]
+    """The names of those that are filled here."""
 
 
 def hole(name: str) -> Hole:
@@ -82,31 +84,45 @@ def init_app(app: Flask) -> None:
 class _Here:
     """What a request knows of it, found once: a page asks for dozens of parts."""
 
+    language: str
+    """Its code, of this very moment."""
+    find: Callable[[Hashable], _Kept | None]
+    """What is kept under this key, language and all; None for what is not yet."""
+
     def __init__(self) -> None:
         self.found: OrderedDict[Hashable, _Kept] | None = the_app().extensions["kept"]
         self.is_keeping = False
+        self._open()
 
-    def find(self, sought: Hashable) -> _Kept | None:
-        """What is kept under this key, language and all; None for what is not yet."""
-        found = self.found
-        if self.is_keeping or found is None:
-            # A text that is no hole would be kept with what is around it.
-            raise RuntimeError(f"{sought} is made within what is being kept")
-        kept = found.get(sought)
-        # What was asked for in which order matters to a full house alone.
-        if kept is not None and len(found) > MOST // 2:
+    def _open(self) -> None:
+        if self.found is None:
+            self.find = self._refuse
+        elif len(self.found) > MOST // 2:
+            self.find = self._touch
+        else:  # what was asked for in which order matters to a full house alone
+            self.find = self.found.get
+
+    def _touch(self, sought: Hashable) -> _Kept | None:
+        assert self.found is not None  # noqa: S101 - it is more than half full
+        kept = self.found.get(sought)
+        if kept is not None:
             with suppress(KeyError):  # another thread lets go of it at this very moment
-                found.move_to_end(sought)
+                self.found.move_to_end(sought)
         return kept
+
+    def _refuse(self, sought: Hashable) -> _Kept | None:
+        """A text that is no hole would be kept with what is around it."""
+        raise RuntimeError(f"{sought} is made within what is being kept")
 
     def keep(self, sought: Hashable, render: Callable[[], str], as_bytes: bool = False) -> _Kept:
         """Render it, and keep that."""
         assert self.found is not None  # noqa: S101 - it was sought there
-        self.is_keeping = True
+        self.is_keeping, self.find = True, self._refuse
         try:
             kept = _cut(str(render()), as_bytes)
         finally:
             self.is_keeping = False
+            self._open()
         self.found[sought] = kept
         while len(self.found) > MOST:
             with suppress(KeyError):
@@ -117,10 +133,12 @@ class _Here:
 def _here() -> _Here:
     ours = at_hand.ours()
     try:
-        return ours.kept
-    except AttributeError:
-        ours.kept = _Here()
-        return ours.kept
+        here: _Here = ours.kept
+        here.language = ours.language
+    except AttributeError:  # the first time, or outside of a request
+        here = ours.kept = ours.get("kept") or _Here()
+        here.language = languages.chosen()
+    return here
 
 
 def is_keeping() -> bool:
@@ -144,72 +162,43 @@ def page(template: str, texts: Mapping[str, Any], **few: Any) -> str | bytes:
 def whole_page(key: Hashable, texts: Mapping[str, Any], render: Callable[[], str]) -> bytes:
     """What `render` makes with holes in the places of these texts, and the texts in them. `key`
     holds all that it depends on beside the language and the settings, `there(texts)` above all."""
-    here, sought = _here(), (languages.chosen(), key)
-    kept = here.find(sought) or here.keep(sought, render, as_bytes=True)
-    pieces = _filled(kept, texts)
+    here = _here()
+    sought = (here.language, key)
+    pieces = _filled(here.find(sought) or here.keep(sought, render, as_bytes=True), texts)
     pieces[1::2] = [text.encode() for text in pieces[1::2]]
     return b"".join(pieces)
 
 
 def whole(key: Hashable, texts: Mapping[str, Any], render: Callable[[], str]) -> Markup:
     """The same of a part of a page."""
-    here, sought = _here(), (languages.chosen(), key)
+    here = _here()
+    sought = (here.language, key)
     return _markup(_filled(here.find(sought) or here.keep(sought, render), texts))
 
 
 def macro(template: str, name: str, /, *few: Any, **texts: Any) -> Markup:
     """What a macro of a template makes. `few`: what decides its shape, hashable, with few values.
-    `texts`: texts, or None or '' where there is none; they go through holes."""
-    here = _here()
-    if here.found is None:
-        return _markup([_of(template, name)(*few, **texts)])
-    kept = _macro(here, languages.chosen(), template, name, few, texts)
-    return _markup(_filled(kept, texts))
-
-
-def call(name: str, /, *few: Any, **texts: Any) -> Call:
-    """One of the calls that `macros` makes; as for `macro`."""
-    return name, few, texts
+    `texts`: texts, or None or '' where there is none. They go through holes, but for those of the
+    code's own without values (`FixedText`): such a one decides what is kept, and is kept in it."""
+    return macros(template, [(name, few, texts)])
 
 
 def macros(template: str, calls: Iterable[Call]) -> Markup:
     """What macros of a template make, one after the other."""
     here = _here()
     if here.found is None:
-        return joined(macro(template, name, *few, **texts) for name, few, texts in calls)
-    language = languages.chosen()
+        return _markup([_of(template, name)(*few, **texts) for name, few, texts in calls])
     pieces: list[str] = []
     for name, few, texts in calls:
-        pieces += _filled(_macro(here, language, template, name, few, texts), texts)
+        sought = (here.language, template, name, few, there(texts))
+        kept = here.find(sought) or here.keep(sought, partial(_made_of, template, name, few, texts))
+        pieces += _filled(kept, texts)
     return _markup(pieces)
 
 
 def each(template: str, name: str, texts: Iterable[Any]) -> Markup:
     """What a macro makes of each of some texts, its `text`, one after the other."""
-    here = _here()
-    if here.found is None:
-        return joined(macro(template, name, text=text) for text in texts)
-    language = languages.chosen()
-    kept: dict[Any, _Kept] = {}
-    pieces: list[str] = []
-    for text in texts:
-        shape, given = _shape(text), {"text": text}
-        if shape not in kept:
-            kept[shape] = _macro(here, language, template, name, (), given)
-        pieces += _filled(kept[shape], given)
-    return _markup(pieces)
-
-
-def _macro(
-    here: _Here,
-    language: str,
-    template: str,
-    name: str,
-    few: tuple[Any, ...],
-    texts: Mapping[str, Any],
-) -> _Kept:
-    sought = (language, template, name, few, *there(texts))
-    return here.find(sought) or here.keep(sought, partial(_made_of, template, name, few, texts))
+    return macros(template, [(name, (), {"text": text}) for text in texts])
 
 
 def _made_of(template: str, name: str, few: tuple[Any, ...], texts: Mapping[str, Any]) -> str:
@@ -235,8 +224,8 @@ def joined(parts: Iterable[Markup]) -> Markup:
 
 
 def holes_for(texts: Mapping[str, Any]) -> dict[str, Any]:
-    """A hole for each text that there is; what there is not stays as it is."""
-    return {name: hole(name) if _shape(text) else text for name, text in texts.items()}
+    """A hole for each text that differs from answer to answer; all else stays as it is."""
+    return {name: hole(name) if _shape(text) is True else text for name, text in texts.items()}
 
 
 def tick(field: str, value: object) -> str:
@@ -254,14 +243,21 @@ def _ticked(field: str, value: object, checked: object) -> str:
 def there(texts: Mapping[str, Any]) -> tuple[Any, ...]:
     """Which texts there are, as a part of a key; what there is not, as it is."""
     shapes = [
-        text and True if text.__class__ in _PLAIN else _shape(text) for text in texts.values()
+        text and True
+        if (kind := text.__class__) in _PLAIN
+        else text.english
+        if kind is FixedText
+        else _shape(text)
+        for text in texts.values()
     ]
     return (*texts, *shapes)
 
 
 def _shape(text: Any) -> bool | str | None:
-    """True for a text, itself for what is none. A text of ours that is yet to be translated is
-    there without a look at it."""
+    """True for a text that goes through a hole, itself for one that is not there, and which it is
+    for a fixed text of the code. One that is yet to be translated is there without a look at it."""
+    if text.__class__ is FixedText:
+        return text.english
     if text is None or isinstance(text, str):
         return True if text else text
     if isinstance(text, LazyString):
@@ -276,24 +272,27 @@ def _of(template: str, name: str) -> Callable[..., str]:
 
 def _cut(rendered: str, as_bytes: bool) -> _Kept:
     pieces: list[Any] = _HOLES.split(rendered)
-    holes = tuple(pieces[1::2])
+    holes = tuple(enumerate(pieces))[1::2]
     if as_bytes:
         pieces = [piece.encode() for piece in pieces]
-    return _Kept(pieces, holes, _OURS.keys() & holes)
+    return _Kept(pieces, holes, frozenset(name for _place, name in holes if name in _OURS))
 
 
 def _filled(kept: _Kept, texts: Mapping[str, Any]) -> list[Any]:
     """The pieces, with what goes into the holes between them."""
-    if kept.ours:
-        texts = {**texts, **{name: _OURS[name]() for name in kept.ours}}
-    pieces = kept.pieces.copy()
-    pieces[1::2] = [
-        text
-        if (kind := (text := texts[name]).__class__) is Markup
-        or (kind is str and not _special(text))
-        else _html(text)
-        for name in kept.holes
-    ]
+    pieces, holes, ours = kept
+    if ours:
+        texts = {**texts, **{name: _OURS[name]() for name in ours}}
+    pieces = [*pieces]
+    for place, name in holes:
+        text = texts[name]
+        kind = text.__class__
+        if kind is str:
+            if _special(text):
+                text = escape(text)
+        elif kind is not Markup:
+            text = _html(text)
+        pieces[place] = text
     return pieces
 
 

@@ -41,18 +41,20 @@ def ngettext(one: str, many: str, n: int, /, **values: object) -> str:
     return found % ({"num": n} | values)
 
 
-class _Lazy(LazyString):
-    """A text without values, which each catalogue is asked for once."""
+class FixedText(LazyString):
+    """A text of the code without values, which each catalogue is asked for once."""
 
     def __init__(self, text: str) -> None:
         super().__init__(gettext, text)
+        self.english = text
+        """As the code has it: what tells it from others, in any language."""
         self._said: dict[NullTranslations, str] = {}
 
     def __str__(self) -> str:
         catalogue = _Source.chosen()
         said = self._said.get(catalogue)
         if said is None:
-            said = self._said[catalogue] = str(catalogue.gettext(self._args[0]))
+            said = self._said[catalogue] = str(catalogue.gettext(self.english))
         return said
 
 
@@ -61,7 +63,7 @@ def lazy_gettext(text: str, /, **values: object) -> LazyString:
     return LazyString(gettext, text, **values) if values else _lazy(text)
 
 
-_lazy = lru_cache(2000)(_Lazy)
+_lazy = lru_cache(2000)(FixedText)
 """The code has as many as the catalogues, some of them within functions."""
 
 

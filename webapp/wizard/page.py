@@ -357,10 +357,12 @@ def answers(shown: Iterable[Section]) -> Markup:
 
 def _row(slug: str, row: Row) -> kept.Call:
     value, items = row.value, None
-    if isinstance(value, list):  # not a lazily translated text, which looks like a sequence too
-        items = kept.each(_ANSWERS, "item", map(_text, value))
-    shown = None if value is None or isinstance(value, list) else _text(value)
-    return kept.call("row_of", slug, label=row.label, value=shown, items=items, note=row.note)
+    if isinstance(value, list):
+        items, value = kept.each(_ANSWERS, "item", map(_text, value)), None
+    elif value is not None:
+        value = _text(value)
+    texts = {"label": row.label, "value": value, "items": items, "note": row.note}
+    return "row_of", (slug,), texts
 
 
 def _text(value: Any) -> Words:
@@ -389,7 +391,7 @@ def summary_page(visit: Visit) -> str | bytes:
         "capabilities": kept.macros(
             _LINES,
             [
-                kept.call("capability", one.available, label=one.label, why=one.why)
+                ("capability", (one.available,), {"label": one.label, "why": one.why})
                 for step in visit.journey
                 for one in step.capabilities(visit)
             ],
@@ -419,4 +421,4 @@ def _style_of(analysis: Any) -> str:
 
 
 def _lines(macro: str, steps: Iterable[Step]) -> Markup:
-    return kept.macros(_LINES, [kept.call(macro, step.slug, title=step.title) for step in steps])
+    return kept.macros(_LINES, [(macro, (step.slug,), {"title": step.title}) for step in steps])

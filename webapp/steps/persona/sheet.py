@@ -81,7 +81,7 @@ def _character(persona: ShownPersona) -> Iterable[Call]:
         (_l("Does not fit"), tones.get("forbidden_tones")),
     ):
         if names:
-            yield kept.call("tones", label=label, names=listed(map(_term, names)))
+            yield "tones", (), {"label": label, "names": listed(map(_term, names))}
     edited = persona.edited
     yield _fact(_l("Words to use"), words.get("go_to_words"), mine="own_words" in edited)
     yield _fact(_l("Words to avoid"), words.get("avoid_words"), mine="own_avoid" in edited)
@@ -129,12 +129,12 @@ def _quality(quality: Mapping[str, Any]) -> Iterable[Call]:
         (_l("platforms that suit"), quality.get("platform_consistency")),
         (_l("stated and measured tone"), quality.get("tone_agreement")),
     )
-    scores = [
-        kept.call("score_of", label=label, value=str(score), number=decimal(score))
+    scores: list[Call] = [
+        ("score_of", (), {"label": label, "value": str(score), "number": decimal(score)})
         for label, score in parts
         if score is not None
     ]
-    yield kept.call("scores_of", scores=kept.macros(_FILE, scores))
+    yield "scores_of", (), {"scores": kept.macros(_FILE, scores)}
     if quality.get("recommendations"):
         yield _fact(_l("To make it better"), quality["recommendations"], lines=True)
 
@@ -149,13 +149,13 @@ def _platform(name: str, platform: Mapping[str, Any], edited: frozenset[str]) ->
     if platform.get("donts"):
         mine = f"own_{name}_donts" in edited
         rows.append(_fact(_l("Leave"), platform["donts"], lines=True, mine=mine))
-    return kept.call(
-        "platform",
-        label=translate(str(platform.get("label") or name)),
-        limit=decimal(limit) if limit else None,
-        length=decimal(length) if length else None,
-        rows=kept.macros(_FILE, rows),
-    )
+    texts = {
+        "label": translate(str(platform.get("label") or name)),
+        "limit": decimal(limit) if limit else None,
+        "length": decimal(length) if length else None,
+        "rows": kept.macros(_FILE, rows),
+    }
+    return "platform", (), texts
 
 
 def _fact(label: Any, value: Any, *, lines: bool = False, mine: bool = False) -> Call:
@@ -165,7 +165,7 @@ def _fact(label: Any, value: Any, *, lines: bool = False, mine: bool = False) ->
         if lines and value:
             items = kept.each(_FILE, "line", map(str, value))
         value = None if lines or not value else ", ".join(map(str, value))
-    return kept.call("fact", mine, label=label, value=_text(value), items=items)
+    return "fact", (mine,), {"label": label, "value": _text(value), "items": items}
 
 
 def _term(name: Any) -> str:

@@ -5,18 +5,21 @@ called. These are rendered once for each language and shape, with holes for the 
 """
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Set as AbstractSet
+from copy import copy
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from flask import render_template, request, session, url_for
+from flask import render_template, url_for
 from flask_babel import LazyString
 from markupsafe import Markup
 from wtforms import BooleanField, PasswordField, StringField
 from wtforms.fields.choices import SelectFieldBase
 
 from webapp import appearance, kept, languages
+from webapp.at_hand import its_session, the_request
 from webapp.config import settings
 from webapp.identity import users
 from webapp.wizard import store
@@ -45,16 +48,35 @@ class Page:
     retry_action: str = "save"
     saved_at: datetime | Markup | None = None
     draft_at: datetime | None = None
+    journey: Journey[Step] = field(init=False)
+    """The steps of the application."""
+    completed: bool = field(init=False)
+    """The session is completed: this is a change to a finished thing."""
+    is_new: bool = field(init=False)
+    """The step came into the journey after later ones were done."""
+    kept_until: datetime | Markup | None = field(init=False)
+    """When an unfinished session of somebody anonymous becomes old enough to be deleted."""
+    rail: Markup = field(init=False)
+    """Every step with its state; without a session they are merely listed."""
+
+    def __post_init__(self) -> None:
+        """Look at the visit: every page of a step says all of this."""
+        visit = self.visit
+        self.journey = visit.journey if visit else store.journey()
+        done: AbstractSet[str] = visit.done if visit else frozenset()
+        self.completed = visit is not None and visit.session.completed
+        later = [step.slug for step in self.journey.steps[self.number :]]
+        self.is_new = self.step.slug not in done and not done.isdisjoint(later)
+        self.kept_until = None
+        if visit is not None and not self.completed and not visit.session.user_id:
+            age = timedelta(hours=settings().retention_hours)
+            self.kept_until = visit.session.updated_at + age
+        self.rail = _rail(self, done)
 
     @cached_property
     def form(self) -> StepForm:
         """The form, with what it shows in it."""
         return self.typed or self.step.form(formdata=None, data=dict(self.values))
-
-    @property
-    def journey(self) -> Journey[Step]:
-        """The steps of the application."""
-        return store.journey()
 
     @property
     def number(self) -> int:
@@ -65,16 +87,6 @@ class Page:
     def count(self) -> int:
         """How many steps there are."""
         return len(self.journey)
-
-    @cached_property
-    def completed(self) -> bool:
-        """The session is completed: this is a change to a finished thing."""
-        return self.visit is not None and self.visit.session.completed
-
-    @cached_property
-    def rail(self) -> Markup:
-        """Every step with its state; without a session they are merely listed."""
-        return _rail(self)
 
     @property
     def dropped(self) -> set[str]:
@@ -96,23 +108,6 @@ class Page:
         """The step is optional."""
         return self.step.optional
 
-    @cached_property
-    def kept_until(self) -> datetime | Markup | None:
-        """When an unfinished session of somebody anonymous becomes old enough to be deleted."""
-        if self.visit is None or self.completed or self.visit.session.user_id:
-            return None
-        return self.visit.session.updated_at + timedelta(hours=settings().retention_hours)
-
-    @cached_property
-    def is_new(self) -> bool:
-        """The step came into the journey after later ones were done."""
-        if self.visit is None:
-            return False
-        done = self.visit.done
-        if self.step.slug in done:
-            return False
-        return any(s.slug in done for s in self.journey.steps[self.number :])
-
     @property
     def can_discard(self) -> bool:
         """The page shows a draft."""
@@ -122,7 +117,7 @@ class Page:
 def render(page: Page) -> str | bytes:
     """The page: from what is kept where it can be, else made anew."""
     comes_back = page.typed is not None or page.notice is not None or page.draft_at is not None
-    if comes_back or page.visit is None or "_flashes" in session or not kept.is_on():
+    if comes_back or page.visit is None or "_flashes" in its_session() or not kept.is_on():
         return render_template(page.step.template, page=page)
     beside = _beside(page.extra)
     if beside is None:
@@ -143,16 +138,12 @@ def _with_holes(page: Page, beside: "_Beside", texts: Mapping[str, Any]) -> str:
     """The page as it is kept: nothing of the visit is within the template's reach."""
     holes = kept.holes_for(texts)
     given = {one.name: holes[one.hole] for one in _fields(page.step.form).texts}
-    kept_page = replace(
-        page,
-        visit=_SOMEBODY,
-        values=given,
-        extra=beside.with_holes(page.extra, holes),
-        revision=holes["revision"],
-        saved_at=holes["saved at"],
-    )
-    kept_page.rail, kept_page.kept_until = holes["rail"], holes["kept until"]
-    kept_page.completed, kept_page.is_new = page.completed, page.is_new
+    kept_page = copy(page)
+    vars(kept_page).pop("form", None)  # it is made anew, of the holes
+    kept_page.visit, kept_page.values = _SOMEBODY, given
+    kept_page.extra = beside.with_holes(page.extra, holes)
+    kept_page.revision, kept_page.rail = holes["revision"], holes["rail"]
+    kept_page.saved_at, kept_page.kept_until = holes["saved at"], holes["kept until"]
     return render_template(page.step.template, page=kept_page)
 
 
@@ -170,6 +161,8 @@ class _Text(NamedTuple):
     hole: str
     default: Any
     filters: Sequence[Callable[[Any], Any]]
+    nothing: Mapping[str | None, str]
+    """What it shows of nothing, which is the most that is shown on many a page."""
 
 
 class _Choice(NamedTuple):
@@ -208,9 +201,17 @@ def _fields(form: type[StepForm]) -> _Fields:
                 found.unticked.update(dict.fromkeys(ticks.values(), _UNTICKED))
             elif isinstance(one, StringField) and not isinstance(one, PasswordField):
                 filters = tuple(one.filters)
-                found.texts.append(_Text(one.name, f"value {one.name}", one.default, filters))
+                nothing = {empty: _as_shown(empty, filters) for empty in (None, "")}
+                text = _Text(one.name, f"value {one.name}", one.default, filters, nothing)
+                found.texts.append(text)
         _known[form] = found
     return _known[form]
+
+
+def _as_shown(value: Any, filters: Iterable[Callable[[Any], Any]]) -> str:
+    for to_shown in filters:
+        value = to_shown(value)
+    return "" if value is None else str(value)
 
 
 def _shown_in(
@@ -219,11 +220,10 @@ def _shown_in(
     """What WTForms would show of these values: the texts, and which choices are ticked."""
     fields = _fields(form)
     texts: dict[str, Any] = {}
-    for name, hole, default, filters in fields.texts:
+    for name, hole, default, filters, nothing in fields.texts:
         value = values.get(name, default)
-        for to_shown in filters:
-            value = to_shown(value)
-        texts[hole] = "" if value is None else str(value)
+        is_empty = value is None or value == ""
+        texts[hole] = nothing[value] if is_empty else _as_shown(value, filters)
     ticks = fields.unticked.copy()
     for name, is_yes_or_no, default, holes in fields.choices:
         value = values.get(name, default)
@@ -275,21 +275,21 @@ def _beside(extra: Mapping[str, Any]) -> _Beside | None:
 # -- the rail --------------------------------------------------------------------------------------
 
 
-def _rail(page: Page) -> Markup:
+def _rail(page: Page, done: AbstractSet[str]) -> Markup:
     journey, visit = page.journey, page.visit
     open_until = 0
     if visit is not None:
-        open_until = len(journey) if page.completed else journey.open_until(visit.done)
+        open_until = len(journey) if page.completed else journey.open_until(done)
     states: list[tuple[str, str, bool]] = []
     briefs: dict[str, Words | None] = {}
-    for number, step in enumerate(journey, start=1):
-        row = visit.progress.get(step.slug) if visit else None
-        reachable = number <= open_until
+    for number, step in enumerate(journey.steps, start=1):
+        slug, reachable, brief = step.slug, number <= open_until, None
         state = "open" if reachable or visit is None else "locked"
-        if row and row.done:
-            state = "done" if row.saved_at else "skipped"
-        states.append((step.slug, "current" if step is page.step else state, reachable))
-        briefs[step.slug] = (visit.brief(step) if visit else None) or None
+        if visit is not None and slug in done:
+            state = "done" if visit.progress[slug].saved_at else "skipped"
+            brief = visit.brief(step) or None
+        states.append((slug, "current" if step is page.step else state, reachable))
+        briefs[slug] = brief
 
     def made(notes: Mapping[str, Any]) -> str:
         items = [
@@ -411,7 +411,7 @@ def summary_page(visit: Visit) -> str | bytes:
         "after_url": settings().after_url or None,
     }
     # The switch of the languages repeats what the address asks for.
-    if "_flashes" in session or request.args:
+    if "_flashes" in its_session() or the_request().query_string:
         return render_template("wizard/summary.html", **few, **texts)
     return kept.page("wizard/summary.html", texts, **few, is_user=bool(users.current()))
 

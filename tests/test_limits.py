@@ -2,15 +2,19 @@
 
 import json
 import logging
+import random
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import time_machine
 from flask import Flask
-from limits import parse_many
+from limits import RateLimitItem, parse_many
+from limits.storage import MemoryStorage
+from limits.strategies import FixedWindowRateLimiter
 
 from tests.conftest import MakeApp
 from tests.journeys import walk
@@ -56,8 +60,8 @@ def test_an_office_of_two_hundred_people_behind_one_address_never_meets_a_limit(
     rates = {rate.name: rate for rate in (*limits.RATES.values(), *limits.ACTIONS.values())}
     for name, rate in rates.items():
         for text, people in ((rate.caller, 1), (rate.address, 200)):
-            for item in parse_many(text) if text else []:
-                wanted = minute if item.get_expiry() == 60 else hour
+            for item in limits.limits_of(text):
+                wanted = minute if item.seconds == 60 else hour
                 assert item.amount >= people * wanted[name], f"{name}: {item} for {people}"
 
 
@@ -216,7 +220,7 @@ def test_counts_are_kept_under_the_keys_that_other_versions_of_us_use(
     """While servers are upgraded one after the other they share one Redis."""
     set_rate(monkeypatch, START, caller="2/minute;7/hour", address="5/minute", refused="9/minute")
     limited.test_client().post("/onboarding/start", headers={"Authorization": "Bearer x"})
-    kept = limited.extensions["limits"]._memory.storage.storage
+    kept = limited.extensions["limits"]._memory._kept
     who = "b937a6fd6074f3650930dd9a8c3ea51f"
     assert set(kept) >= {
         f"LIMITER/onward/{who}/start-caller/2/1/minute",
@@ -224,6 +228,51 @@ def test_counts_are_kept_under_the_keys_that_other_versions_of_us_use(
         "LIMITER/onward/127.0.0.1/start-address/5/1/minute",
     }
     assert not any("refused" in key for key in kept)
+
+
+def test_memory_counts_as_the_library_does_that_counts_in_redis() -> None:
+    """Random requests of a few callers, over some hours, on both."""
+    chance = random.Random(8)  # noqa: S311 - no secret
+    library, ours = FixedWindowRateLimiter(MemoryStorage()), limits.Memory()
+    texts = ("3/minute", "5/hour")
+    told: list[tuple[RateLimitItem, limits.Limit]] = [
+        (parse_many(text)[0], limits.limits_of(text)[0]) for text in texts
+    ]
+    assert [str(one) for one, _ours in told] == [str(limit) for _one, limit in told]
+    met = 0
+    with time_machine.travel(1_800_000_000, tick=False) as clock:
+        for _ in range(2000):
+            clock.shift(chance.choice((0, 0, 1, 7, 40, 59.5, 60)))
+            (item, limit), who = chance.choice(told), chance.choice("abc")
+            key = item.key_for(who)
+            if chance.random() < 0.7:
+                allowed = ours.incr(key, limit.seconds) <= limit.amount
+                assert allowed == library.hit(item, who)
+                met += not allowed
+            opens_at, left = library.get_window_stats(item, who)
+            assert (max(0, limit.amount - ours.get(key)), ours.get_expiry(key)) == (left, opens_at)
+    assert met > 100
+
+
+def test_counts_that_are_over_are_thrown_away() -> None:
+    counts = limits.Memory()
+    with time_machine.travel(1_800_000_000, tick=False) as clock:
+        for n in range(1000):
+            counts.incr(f"minute {n}", 60)
+        counts.incr("hour", 3600)
+        clock.shift(61)
+        counts.incr("new", 60)
+        assert set(counts._kept) == {"hour", "new"}
+        clock.shift(-3600)  # the clock was put right
+        counts.incr("newer", 60)
+        assert counts.get("newer") == 1
+
+
+def test_no_count_is_lost_between_threads() -> None:
+    counts = limits.Memory()
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda _n: counts.incr("key", 3600), range(4000)))
+    assert counts.get("key") == 4000
 
 
 # Redis.

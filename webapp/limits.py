@@ -6,23 +6,21 @@ address alone, and only where they failed, so that whoever holds the token is ne
 
 Counts are kept in the process, or in Redis where all processes and machines share them. While Redis
 is away each process counts for itself; the log says so once, and it is asked again every little
-while.
+while. The library `limits` is loaded for Redis alone: with all the storages that it knows it takes
+1.6 MB of a process.
 """
 
 import hashlib
 import ipaddress
 import logging
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from flask import Flask, Request, Response
-from limits import RateLimitItem, parse_many
-from limits.errors import StorageError
-from limits.storage import MemoryStorage, storage_from_string
-from limits.strategies import FixedWindowRateLimiter
 from werkzeug.exceptions import TooManyRequests
 
 from webapp.at_hand import its_session, the_app, the_request
@@ -40,17 +38,80 @@ SWEEP_SECONDS = 10
 """How often counts in memory that are over are thrown away."""
 
 
-class SweptMemory(MemoryStorage):
-    """Counts in memory. The library's own starts a thread up to a hundred times a second to look
-    through all of them; here a request does it now and then."""
+class Counts(Protocol):
+    """Where requests are counted, by key: from the first one on for so many seconds, then anew.
+    Redis is asked by the library's storages, which have these methods."""
 
-    STORAGE_SCHEME = ["swept-memory"]  # noqa: RUF012 - as the library declares it
-    _swept = 0.0
+    def incr(self, key: str, expiry: int) -> int:
+        """One more; returns how many there are. `expiry`: seconds."""
 
-    def _MemoryStorage__schedule_expiry(self) -> None:  # noqa: N802 - its private name
-        if time.monotonic() - self._swept > SWEEP_SECONDS:
-            self._swept = time.monotonic()
-            self._MemoryStorage__expire_events()  # type: ignore[attr-defined]
+    def get(self, key: str) -> int:
+        """How many there are."""
+
+    def get_expiry(self, key: str) -> float:
+        """When they are counted anew; now, if there are none."""
+
+
+class Memory:
+    """Counts in the memory of this process. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        """Nothing was counted yet."""
+        self._lock = threading.Lock()
+        self._kept: dict[str, tuple[int, float]] = {}
+        """Key -> how many, and until when they count."""
+        self._swept = 0.0
+
+    def incr(self, key: str, expiry: int) -> int:
+        """One more; returns how many there are. Now and then, all that is over is thrown away."""
+        now = time.time()
+        with self._lock:
+            if abs(now - self._swept) > SWEEP_SECONDS:  # a clock may be put back, too
+                self._swept = now
+                self._kept = {one: kept for one, kept in self._kept.items() if kept[1] > now}
+            count, until = self._kept.get(key, _NEVER)
+            if until <= now:
+                count, until = 0, now + expiry
+            self._kept[key] = count + 1, until
+        return count + 1
+
+    def get(self, key: str) -> int:
+        """How many there are."""
+        count, until = self._kept.get(key, _NEVER)
+        return count if until > time.time() else 0
+
+    def get_expiry(self, key: str) -> float:
+        """When they are counted anew; now, if there are none."""
+        return max(self._kept.get(key, _NEVER)[1], time.time())
+
+
+_NEVER = (0, 0.0)
+
+
+class Limit(NamedTuple):
+    """So many requests within a unit of time."""
+
+    amount: int
+    unit: str
+
+    @property
+    def seconds(self) -> int:
+        """The unit of time."""
+        return UNITS[self.unit]
+
+    def __str__(self) -> str:
+        """As `limits` says it."""
+        return f"{self.amount} per 1 {self.unit}"
+
+
+UNITS = {"minute": 60, "hour": 3600}
+"""Seconds of each."""
+
+
+def limits_of(text: str) -> list[Limit]:
+    """`1000/minute;5000/hour`, one after the other; none for nothing."""
+    each = (one.split("/") for one in text.split(";") if one)
+    return [Limit(int(amount), unit) for amount, unit in each]
 
 
 @dataclass(frozen=True)
@@ -68,11 +129,11 @@ class Rate:
     statuses: frozenset[int] = frozenset({401, 403})
 
     @cached_property
-    def limits(self) -> list[tuple[RateLimitItem, str]]:
+    def limits(self) -> list[tuple[Limit, str]]:
         """Each limit and its kind, those of the shorter time first."""
         kinds = (("caller", self.caller), ("address", self.address), ("refused", self.refused))
-        found = [(limit, kind) for kind, text in kinds if text for limit in parse_many(text)]
-        return sorted(found, key=lambda one: one[0])
+        found = [(limit, kind) for kind, text in kinds for limit in limits_of(text)]
+        return sorted(found, key=lambda one: one[0].seconds)
 
 
 SAVE = Rate("save", caller="120/minute", address="6000/minute")
@@ -138,9 +199,9 @@ def init_app(app: Flask, settings: Settings) -> None:
 class Counted(NamedTuple):
     """One limit of one request."""
 
-    limit: RateLimitItem
-    key: tuple[str, str, str]
-    """What it is counted under: a prefix, who, and for what."""
+    limit: Limit
+    key: str
+    """What it is counted under, in Redis too: who, for what, and the limit itself."""
     if_refused: bool = False
     """It is looked at before the request and counted after it, if that was refused."""
 
@@ -150,9 +211,10 @@ class Limits:
 
     def __init__(self, redis_url: str) -> None:
         """`redis_url`: where the counts are shared; empty for the memory of this process."""
-        self._memory = FixedWindowRateLimiter(SweptMemory())
-        self._shared: FixedWindowRateLimiter | None = None
-        if redis_url:  # without one no process need load the library
+        self._memory = Memory()
+        self._shared: Any = None
+        if redis_url:  # without one no process need load the libraries
+            from limits.storage import storage_from_string
             from redis.backoff import NoBackoff
             from redis.retry import Retry
 
@@ -162,7 +224,7 @@ class Limits:
                 "retry": Retry(NoBackoff(), 0),
                 "wrap_exceptions": True,
             }
-            self._shared = FixedWindowRateLimiter(storage_from_string(redis_url, **options))
+            self._shared = storage_from_string(redis_url, **options)
         self._away, self._asked_at, self._asked = False, 0.0, 0
 
     def count(self) -> None:
@@ -190,14 +252,17 @@ class Limits:
             try:
                 for one in counted:
                     if one.if_refused:
-                        self._counts().hit(one.limit, *one.key)
+                        self._counts().incr(one.key, one.limit.seconds)
             except Exception:  # Redis may die between the two looks at it: nobody loses a page
                 log.exception("a refusal was not counted")
         return response
 
     def seconds_to_wait(self, met: Counted) -> int:
         """Until the limit that was met opens again."""
-        opens_at, _left = self._counts().get_window_stats(met.limit, *met.key)
+        try:
+            opens_at = self._counts().get_expiry(met.key)
+        except Exception:  # Redis went away between the two looks at it
+            return 60
         return max(1, int(int(opens_at + 1) - time.time()) + 1)
 
     def _met(self, counted: list[Counted]) -> Counted | None:
@@ -213,7 +278,7 @@ class Limits:
         self._away = True
         return _first_met(self._memory, counted)
 
-    def _counts(self) -> FixedWindowRateLimiter:
+    def _counts(self) -> Counts:
         return self._memory if self._away or self._shared is None else self._shared
 
     def _ask_again(self) -> None:
@@ -222,7 +287,7 @@ class Limits:
             return
         if time.time() - self._asked_at > 2**self._asked:
             self._asked_at, self._asked = time.time(), (self._asked + 1) % 6
-            if self._shared.storage.check():
+            if self._shared.check():
                 log.info("Rate limit storage recovered")
                 self._away, self._asked = False, 0
 
@@ -230,9 +295,11 @@ class Limits:
 _MET, _IF_REFUSED = "onward.limit_met", "onward.counted_if_refused"
 
 
-def _first_met(counts: FixedWindowRateLimiter, counted: list[Counted]) -> Counted | None:
+def _first_met(counts: Counts, counted: list[Counted]) -> Counted | None:
     for one in counted:
-        if not (counts.test if one.if_refused else counts.hit)(one.limit, *one.key):
+        limit, key, if_refused = one
+        many = counts.get(key) + 1 if if_refused else counts.incr(key, limit.seconds)
+        if many > limit.amount:
             return one
     return None
 
@@ -244,7 +311,8 @@ def _counted(rate: Rate) -> Iterator[Counted]:
     for limit, kind in rate.limits:
         who = caller if kind == "caller" else address
         if who:
-            yield Counted(limit, ("onward", who, f"{rate.name}-{kind}"), kind == "refused")
+            what = f"{rate.name}-{kind}/{limit.amount}/1/{limit.unit}"  # as `limits` writes it
+            yield Counted(limit, f"LIMITER/onward/{who}/{what}", kind == "refused")
 
 
 def rate_of(endpoint: str | None, method: str, action: str = "") -> Rate | None:
@@ -263,10 +331,7 @@ def retry_after() -> int:
     if met is None:
         return 60
     limits: Limits = the_app().extensions["limits"]
-    try:
-        return limits.seconds_to_wait(met)
-    except StorageError:  # Redis went away between the two looks at it
-        return 60
+    return limits.seconds_to_wait(met)
 
 
 def _caller(asked: Request) -> str:

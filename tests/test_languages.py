@@ -444,12 +444,12 @@ import babel.core
 from babel import Locale, dates, numbers
 from webapp import languages
 
-codes = ["zh_TW", "pt_BR", "sr_Latn", "fr"]
+codes = ["zh_TW", "pt_BR", "sr_Latn", "fr", "no", "he"]
 babel.core._global_data = None  # as it comes with Babel
-languages._drop_unused(str(Locale.parse(code)) for code in codes)
+languages._drop_unused(codes, [str(Locale.parse(code)) for code in codes])
 for code in codes:
     moment, locale = datetime(2026, 11, 27, 12, 30), Locale.parse(code)
-    print(locale.get_display_name(locale), dates.format_date(moment, "long", locale=code), end=" ")
+    print(locale, locale.text_direction, dates.format_date(moment, "long", locale=code), end=" ")
     print(dates.format_time(moment, "HH:mm", locale=code), end=" ")
     print(numbers.format_decimal(1234.5, locale=code))
 """
@@ -462,4 +462,4 @@ def test_what_is_dropped_of_other_languages_is_there_for_those_that_are_added() 
     ).stdout
     assert "2026年11月27日 12:30 1,234.5" in told
     assert "27 de novembro de 2026 12:30 1.234,5" in told
-    assert len(told.splitlines()) == 4
+    assert len(told.splitlines()) == 6

@@ -16,7 +16,7 @@ NOT_TO_SERVE = (
     "trafilatura", "lxml", "justext", "pyphen", "py3langid", "protego", "courlan", "htmldate",
     "dateparser", "babel.messages", "alembic", "flask_migrate", "mako", "dramatiq", "redis",
     "psycopg", "sqlalchemy.dialects.postgresql", "jwt", "segno", "smtplib", "h11",
-    "limits",
+    "limits", "webapp.cli", "webapp.legacy.run",
 )  # fmt: skip
 """On PostgreSQL `psycopg` and SQLAlchemy's dialect are what serves; `jwt` is loaded where AUTH_MODE
 says so, `segno` with the first resume link."""

@@ -13,7 +13,7 @@ from webapp import (
     assets,
     bounds,
     brand,
-    cli,
+    commands,
     compress,
     config,
     converters,
@@ -117,7 +117,7 @@ def create_app(environ: Mapping[str, str] | None = None) -> Flask:
         app.register_blueprint(dashboard.bp)
     app.register_blueprint(pages.bp)
     appearance.init_app(app)
-    app.cli.add_command(cli.onboarding)
+    app.cli.add_command(commands.onboarding)
     app.add_url_rule("/", view_func=_home)
     brand.init_app(app, settings)
     _set_up_templates(app, settings)

@@ -29,7 +29,8 @@ from webapp.wizard import ending, store
 from webapp.wizard.models import OnboardingSession
 from webapp.wizard.visit import Visit
 
-onboarding = AppGroup("onboarding", help="Look after the onboarding sessions.")
+onboarding = AppGroup("onboarding")
+"""`webapp.commands` shows it."""
 
 STORED, MISSING, UNKNOWN = 0, 1, 2
 UNOPENED = 1

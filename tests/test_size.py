@@ -77,6 +77,23 @@ def test_what_the_background_work_needs_is_not_loaded_by_who_serves(
     assert [name for name in NOT_TO_SERVE if name in loaded[moment]] == []
 
 
+def test_who_serves_postgresql_loads_nothing_of_sqlite(postgres_url: str, tmp_path: Path) -> None:
+    code = (
+        "import os, sys; from webapp import create_app; app = create_app(dict(os.environ));"
+        "assert app.test_client().get('/readyz').status_code == 200;"
+        "print([one for one in sys.modules if 'sqlite' in one])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=TOP,
+        env={"PATH": "", **settings(postgres_url, tmp_path / "instance")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
 MOST_BYTES = 80e6
 """70 MB were measured, and 82 MB before unused parts of Babel, SQLAlchemy and others were left out.
 Only what is the process's own is counted: how much of the libraries' files is in memory, some 23 MB

@@ -1,7 +1,6 @@
 """The Flask extensions, and how a connection behaves."""
 
 import os
-import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,7 +10,7 @@ from flask import Flask
 from flask_babel import Babel
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session
-from sqlalchemy import Connection, MetaData, Table, event
+from sqlalchemy import Connection, MetaData, Table, event, text
 from sqlalchemy.orm import DeclarativeBase
 
 from webapp import at_hand
@@ -57,6 +56,8 @@ db = SQLAlchemy(
     },
 )
 if TYPE_CHECKING:
+    import sqlite3
+
     Model = Base
 else:
     Model = db.Model
@@ -144,11 +145,11 @@ def insert_into(table: Any) -> Any:
 
 @event.listens_for(Table, "before_create")
 def _partial_on_both(table: Table, connection: Connection, **_: Any) -> None:
-    """A partial index of SQLite is one on PostgreSQL too. Where an index is declared,
-    `postgresql_where` would load 2.5 MB of SQLAlchemy that SQLite has no use for."""
-    if connection.dialect.name == "postgresql":
-        for index in table.indexes:
-            index.dialect_options["postgresql"]["where"] = index.dialect_options["sqlite"]["where"]
+    """An index whose `info` has a `where` is partial. SQLAlchemy's own `sqlite_where` and
+    `postgresql_where` would load what it knows of the one database where the other serves."""
+    for index in table.indexes:
+        if where := index.info.get("where"):
+            index.dialect_options[connection.dialect.name]["where"] = text(where)
 
 
 @contextmanager
@@ -230,7 +231,7 @@ def after_commit(act: Callable[..., None], *args: Any) -> None:
     at_hand.ours().waits_for_commit.append((act, args))
 
 
-def _sqlite_connect(connection: sqlite3.Connection, _record: object) -> None:
+def _sqlite_connect(connection: "sqlite3.Connection", _record: object) -> None:
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")  # an acknowledged step survives a power cut

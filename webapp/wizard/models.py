@@ -19,12 +19,12 @@ class OnboardingSession(Model):
         Index(
             "ix_onboarding_sessions_open_updated_at",
             "updated_at",
-            sqlite_where=text("NOT completed"),
+            info={"where": "NOT completed"},
         ),
         Index(
             "ix_onboarding_sessions_completed_at",
             "completed_at",
-            sqlite_where=text("completed"),
+            info={"where": "completed"},
         ),
     )
 

@@ -1,6 +1,8 @@
 """The short way that forms are made, filled and validated, against WTForms' own: same values, same
 errors, same calls in the same order."""
 
+import gc
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -227,13 +229,27 @@ def test_forms_of_a_class_share_no_values() -> None:
     assert one.number.errors
     assert not other.number.errors
     assert not other.number.process_errors
-    assert one.plain._form is one
-    assert other.plain._form is other
+    assert one.called._form is one
+    assert other.own._form is other
     third = _Ours()
     assert (third.plain.raw_data, third.plain.data) == (None, None)
 
 
 # -- the steps' forms ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_a_step_s_form_is_gone_with_its_last_use(app: Flask, slug: str) -> None:
+    with app.test_request_context():
+        form = filled(slug)
+        assert form.validate()
+        seen = weakref.ref(form)
+        gc.disable()
+        try:
+            del form
+            assert seen() is None
+        finally:
+            gc.enable()
 
 
 @pytest.fixture

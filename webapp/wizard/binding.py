@@ -52,6 +52,9 @@ class _Plan:
     """WTForms' list of the class's fields; it is another one when a field was added."""
     meta: Any
     fields: list[_Pattern]
+    ask_form: list[str]
+    """Fields that may ask which form they are in. The others do not hold it, so that a form is gone
+    with its last use, and Python's garbage collector has nothing to find out."""
     to_end: list[str]
     """Fields that have something to do when all are filled."""
 
@@ -79,28 +82,29 @@ class BoundForm(Form):
         self.meta = plan.meta
         self._prefix = self._form_error_key = ""
         self.form_errors = []
-        self._fields = fields = {}
-        for one in plan.fields:
-            fields[one.name] = field = object.__new__(one.kind)
-            field._form = self
+        new = object.__new__
+        self._fields = fields = {one.name: new(one.kind) for one in plan.fields}
+        for name in plan.ask_form:
+            fields[name]._form = self
         self.__dict__.update(fields)  # they hide the attributes of the class
         self.process(formdata, data=data)
 
     def process(self, formdata: Any = None, data: Mapping[str, Any] | None = None) -> None:
         """Fill the fields; what was sent comes before `data`."""
         formdata = self.meta.wrap_formdata(self, formdata)
-        values = data or {}
+        sent = None if formdata is None else dict(formdata.lists())
+        values, fields = data or {}, self._fields
         for one in self._plan.fields:
-            field = self._fields[one.name]
+            field = fields[one.name]
             if one.is_text:
-                _fill_text(field, one, formdata, values.get(one.name, one.default))
+                _fill_text(field, one, sent, values.get(one.name, one.default))
                 continue
             value = values.get(one.name, unset_value)
             own = (getattr(self, one.filter_name),) if one.filter_name else ()
             if one.fills_itself:
                 field.process(formdata, value, own)
             else:
-                _fill(field, one, formdata, value, own)
+                _fill(field, one, sent, value, own)
         self.post_process(formdata)
 
     def post_process(self, formdata: Any = None) -> None:
@@ -129,7 +133,7 @@ def _plan_of(form: type[BoundForm]) -> _Plan:
     meta = form._wtforms_meta()
     first = object.__new__(form)
     BaseForm.__init__(first, form._unbound_fields, meta=meta)
-    patterns, to_end = [], []
+    patterns, ask_form, to_end = [], [], []
     for name, field in first._fields.items():
         kind, own = type(field), getattr(form, f"validate_{name}", None)
         validators = (*field.validators, own) if own else tuple(field.validators)
@@ -160,19 +164,21 @@ def _plan_of(form: type[BoundForm]) -> _Plan:
             and getattr(validators[0], "ends_empty", False),
         )
         patterns.append(pattern)
+        makes_choices = bool(getattr(field, "_choices_callable", None))
+        if makes_choices or fills_itself:
+            ask_form.append(name)
         usual = kind.post_process in (Field.post_process, SelectField.post_process)
-        if not usual or field._datalist or getattr(field, "_choices_callable", None):
+        if not usual or field._datalist or makes_choices:
             to_end.append(name)
-    return _Plan(form._unbound_fields, meta, patterns, to_end)
+    return _Plan(form._unbound_fields, meta, patterns, ask_form, to_end)
 
 
-def _with_attributes(kind: type[Field], attributes: Mapping[str, Any]) -> type[Field]:
+def _with_attributes(kind: type[Field], attributes: dict[str, Any]) -> type[Field]:
     """The kind of field, but one that comes with these. To copy thirty attributes to each field of
     each form took longer than to fill it."""
     kept = {
         name: staticmethod(value) if hasattr(type(value), "__get__") else value
-        for name, value in attributes.items()
-        if name != "_form"
+        for name, value in (attributes | {"_form": None}).items()
     }
     return type(kind.__name__, (kind,), kept)
 
@@ -180,7 +186,7 @@ def _with_attributes(kind: type[Field], attributes: Mapping[str, Any]) -> type[F
 def _fill(
     field: Field,
     pattern: _Pattern,
-    formdata: Any,
+    sent: Mapping[str, list[Any]] | None,
     value: Any,
     own_filters: tuple[Callable[[Any], Any], ...],
 ) -> None:
@@ -193,9 +199,8 @@ def _fill(
         field.process_data(value)
     except ValueError as error:
         errors.append(error.args[0])
-    if formdata is not None:
-        name = pattern.sent_as
-        field.raw_data = formdata.getlist(name) if name in formdata else []
+    if sent is not None:
+        field.raw_data = sent.get(pattern.sent_as, [])
         try:
             field.process_formdata(field.raw_data)
         except ValueError as error:
@@ -207,15 +212,16 @@ def _fill(
         errors.append(error.args[0])
 
 
-def _fill_text(field: Field, pattern: _Pattern, formdata: Any, value: Any) -> None:
+def _fill_text(
+    field: Field, pattern: _Pattern, sent: Mapping[str, list[Any]] | None, value: Any
+) -> None:
     """The same of a text."""
     field.process_errors = []
     field.object_data = value
-    if formdata is not None:
-        name = pattern.sent_as
-        field.raw_data = sent = formdata.getlist(name) if name in formdata else []
-        if sent:
-            value = sent[0]
+    if sent is not None:
+        field.raw_data = given = sent.get(pattern.sent_as, [])
+        if given:
+            value = given[0]
     try:
         for change in pattern.filters:
             value = change(value)

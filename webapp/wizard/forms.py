@@ -86,7 +86,9 @@ def _storable(value: Any) -> Any:
 def strip(value: Any) -> Any:
     """WTForms filter: white space around a text is never meant, a line ending is one character, and
     a field that was not sent is an empty text."""
-    return value.replace("\r\n", "\n").strip() if isinstance(value, str) else (value or "")
+    if not value:
+        return ""
+    return value.replace("\r\n", "\n").strip() if isinstance(value, str) else value
 
 
 class Text:
@@ -144,14 +146,14 @@ class OneOf(RadioField):
     def __init__(self, label: Any, choices: list[Any], required: Any = None, **kwargs: Any) -> None:
         """`choices`: (value, label) pairs."""
         super().__init__(label, choices=_choices(choices), validate_choice=False, **kwargs)
-        self.required = required
+        self.required, self.known = required, [value for value, _label in choices]
 
     def pre_validate(self, form: StepForm) -> None:
         """One error at the most, in words that say what to do."""
         if self.data in (None, ""):
             if self.required:
                 raise StopValidation(str(self.required))
-        elif self.data not in {choice.value for choice in self.choices}:
+        elif self.data not in self.known:
             raise StopValidation(_("Choose one of the answers in the list."))
 
 
@@ -165,14 +167,13 @@ class SomeOf(SelectMultipleField):
     def __init__(self, label: Any, choices: list[Any], required: Any = None, **kwargs: Any) -> None:
         """`choices`: (value, label) pairs."""
         super().__init__(label, choices=_choices(choices), validate_choice=False, **kwargs)
-        self.required = required
+        self.required, self.known = required, [value for value, _label in choices]
 
     def pre_validate(self, form: StepForm) -> None:
         """Refuse strangers; bring what was chosen into the order of the list, each once."""
-        known = [choice.value for choice in self.choices]
         chosen = self.data or []
-        if not set(chosen) <= set(known):
+        if not set(self.known).issuperset(chosen):
             raise StopValidation(_("Choose from the answers in the list."))
         if not chosen and self.required:
             raise StopValidation(str(self.required))
-        self.data = [value for value in known if value in chosen]
+        self.data = [value for value in self.known if value in chosen]

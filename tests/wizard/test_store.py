@@ -359,6 +359,32 @@ def test_completion_validates_every_step_once_more(any_app: Flask) -> None:
         assert snapshot(session_id) == before, "neither the declaration nor a block is stored"
 
 
+@pytest.mark.parametrize(
+    ("slug", "name", "value"),
+    [
+        ("website", "business_description", "x" * 1001),
+        ("research", "content_types", ["Rumours"]),
+        ("persona", "tone", "Sarcastic"),
+        ("persona", "selected_platforms", ["blog", "myspace"]),
+        ("persona", "edits", {"core_persona.identity.archetype": {"text": "x" * 81, "made": ""}}),
+        ("integrations", "notify_email", "nobody"),
+    ],
+)
+def test_completion_finds_a_stored_value_that_the_form_refuses_by_now(
+    any_app: Flask, slug: str, name: str, value: Any
+) -> None:
+    with any_app.app_context():
+        session_id = begin()
+        walk(session_id, until="integrations")
+        with transaction():
+            setattr(in_hand(session_id).answer(slug), name, value)
+        with pytest.raises(store.JourneyIncomplete) as refused:
+            save(session_id, "finish")
+        [(found, messages)] = refused.value.args[0]
+        assert found.slug == slug
+        assert len(messages) == 1
+
+
 def test_completion_waits_for_a_required_step_that_came_later(any_app: Flask) -> None:
     """As when the operator adds a step: those who had finished it stay where they are."""
     with any_app.app_context():

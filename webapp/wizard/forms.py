@@ -1,6 +1,7 @@
 """The form that every step's form is made of, and the small filters and checks that they share."""
 
 import re
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from flask_babel import format_decimal
@@ -44,6 +45,12 @@ class StepForm(BoundForm):
             ]
             cls._names = [name for _counter, name in sorted(unbound)]
         return cls._names
+
+    @classmethod
+    def of_stored(cls, values: Mapping[str, Any]) -> "StepForm":
+        """A form of stored values, to be validated once more; in it may be missing what holds
+        nothing and need not."""
+        return cls(data=values)
 
     def typed(self) -> dict[str, Any]:
         """Field -> value as typed, without secrets: what a draft keeps."""

@@ -313,10 +313,13 @@ def problems(visit: Visit) -> list[tuple[Step, list[str]]]:
         if step.slug in saved:
             stored = step.stored(visit)
             values = step.values(stored) if stored is not None else {}
-            form = step.form(formdata=None, data=values)
-            if form.validate():
-                form.add_errors(step.check(form, visit))
-            texts = [str(text) for errors in form.errors.values() for text in errors]
+            form = step.form.of_stored(values)
+            holds = form.validate()
+            if holds and (errors := step.check(form, visit)):
+                form.add_errors(errors)
+                holds = False
+            told = [] if holds else form.errors.values()
+            texts = [str(text) for errors in told for text in errors]
             if messages := list(dict.fromkeys([*texts, *step.faults(visit)])):
                 found.append((step, messages))
         elif not step.optional:

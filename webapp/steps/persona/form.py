@@ -41,20 +41,13 @@ class OwnText(TextAreaField):
 
     def make_way(self, formdata: Any) -> None:
         """Empty the field where the generated text is wanted."""
-        if self.raw_data and (
-            formdata.getlist(f"{self.name}-again")
-            or digest(self.data) in formdata.getlist(f"{self.name}-made")
-        ):
+        made = formdata.getlist(f"{self.name}-made")
+        if formdata.getlist(f"{self.name}-again") or (made and digest(self.data) in made):
             self.data, self.raw_data = "", [""]
 
-    @property
-    def is_given(self) -> bool:
-        """False when the field was not in the post: then it says nothing."""
-        return self.raw_data is None or len(self.raw_data) > 0
 
-
-class PersonaForm(StepForm):
-    """Who speaks, how, to whom, and where; and what of the result the user words otherwise."""
+class PersonaAnswers(StepForm):
+    """Who speaks, how, to whom, and where."""
 
     persona_name = StringField(
         _l("Name of the persona"),
@@ -106,23 +99,44 @@ class PersonaForm(StepForm):
     def process(self, formdata: Any = None, data: Mapping[str, Any] | None = None) -> None:
         """Read the fields; a tone that was taken from the pages is the tone."""
         super().process(formdata, data)
-        if formdata:
-            for name in TEXTS:
-                if name in formdata:
-                    self[name].make_way(formdata)
         if self.tone_choice.data in dict(TONES):
             self.tone.data = self.tone_choice.data
         if self.tone_choice.data != KEEP:
             self.tone_choice.data = None
 
+
+class PersonaForm(PersonaAnswers):
+    """The answers, and what of the result the user words otherwise."""
+
+    @classmethod
+    def of_stored(cls, values: Mapping[str, Any]) -> StepForm:
+        """Where no text was worded otherwise, the form of the answers alone."""
+        kind = cls if any(values.get(name) for name in TEXTS) else PersonaAnswers
+        return kind(data=values)
+
+    def process(self, formdata: Any = None, data: Mapping[str, Any] | None = None) -> None:
+        """Read the fields; an own text that is the generated one is none."""
+        super().process(formdata, data)
+        if formdata:
+            for name in TEXTS:
+                field = self._fields[name]
+                if field.raw_data and field.raw_data[0]:  # else it is empty already
+                    field.make_way(formdata)
+
     def typed(self) -> dict[str, Any]:
         """Without the own texts that were not in the post: they are not changed."""
-        absent = {name for name in TEXTS if not self[name].is_given}
-        return {name: value for name, value in super().typed().items() if name not in absent}
+        typed, own = super().typed(), self.own_texts()
+        return {name: typed[name] for name in typed if name not in TEXTS or name in own}
 
     def own_texts(self) -> dict[str, str]:
-        """Form field -> own words ('' for the generated text), as far as the form says anything."""
-        return {name: self[name].data for name in TEXTS if self[name].is_given}
+        """Form field -> own words ('' for the generated text), without those that were not in the
+        post: these say nothing."""
+        said = {}
+        for name in TEXTS:
+            field = self._fields[name]
+            if field.raw_data or field.raw_data is None:
+                said[name] = field.data
+        return said
 
 
 for _text in TEXTS.values():

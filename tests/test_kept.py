@@ -178,7 +178,7 @@ def test_a_text_is_escaped_and_markup_is_not(app: Flask) -> None:
     with app.test_request_context():
         assert item("<i>") == '<li dir="auto">&lt;i&gt;</li>'
         assert item(Markup("<i>")) == '<li dir="auto"><i></li>'
-        assert kept.each("macros/summary_list.html", "item", ["<i>", ""]) == (
+        assert kept.macros("macros/summary_list.html", kept.each("item", ["<i>", ""])) == (
             '<li dir="auto">&lt;i&gt;</li><li dir="auto"></li>'
         )
 

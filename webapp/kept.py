@@ -37,7 +37,6 @@ longest time ago."""
 
 _MARK = secrets.token_hex(8)
 _HOLES = re.compile(f"\x02{_MARK}:(.*?)\x03")
-_PLAIN: frozenset[object] = frozenset({str, Markup, type(None)})
 _special = re.compile("[&<>'\"]").search
 _OURS: Mapping[str, Callable[[], str]] = {"our csrf": csrf_token, "our nonce": csp_nonce}
 
@@ -52,6 +51,14 @@ class Few(tuple[Any, ...]):
 
 Call: TypeAlias = tuple[str, tuple[Any, ...], Mapping[str, Any]]
 """A macro, and what it is given: as for `macro`."""
+
+
+class Calls(tuple[Call, ...]):
+    """What these make, one after the other, as a text that is given to another macro of the same
+    template."""
+
+
+_PLAIN: frozenset[object] = frozenset({str, Markup, Calls, type(None)})
 
 
 class _Kept(NamedTuple):
@@ -164,7 +171,7 @@ def whole_page(key: Hashable, texts: Mapping[str, Any], render: Callable[[], str
     holds all that it depends on beside the language and the settings, `there(texts)` above all."""
     here = _here()
     sought = (here.language, key)
-    pieces = _filled(here.find(sought) or here.keep(sought, render, as_bytes=True), texts)
+    pieces = _filled(here, here.find(sought) or here.keep(sought, render, as_bytes=True), texts)
     pieces[1::2] = [text.encode() for text in pieces[1::2]]
     return b"".join(pieces)
 
@@ -173,7 +180,7 @@ def whole(key: Hashable, texts: Mapping[str, Any], render: Callable[[], str]) ->
     """The same of a part of a page."""
     here = _here()
     sought = (here.language, key)
-    return _markup(_filled(here.find(sought) or here.keep(sought, render), texts))
+    return _markup(_filled(here, here.find(sought) or here.keep(sought, render), texts))
 
 
 def macro(template: str, name: str, /, *few: Any, **texts: Any) -> Markup:
@@ -187,18 +194,30 @@ def macros(template: str, calls: Iterable[Call]) -> Markup:
     """What macros of a template make, one after the other."""
     here = _here()
     if here.found is None:
-        return _markup([_of(template, name)(*few, **texts) for name, few, texts in calls])
+        return _markup([_made_anew(template, *one) for one in calls])
+    return _markup(_pieces(here, template, calls))
+
+
+def each(name: str, texts: Iterable[Any]) -> Calls:
+    """A macro with each of some texts as its `text`."""
+    return Calls([(name, (), {"text": text}) for text in texts])
+
+
+def _pieces(here: _Here, template: str, calls: Iterable[Call]) -> list[str]:
     pieces: list[str] = []
     for name, few, texts in calls:
         sought = (here.language, template, name, few, there(texts))
         kept = here.find(sought) or here.keep(sought, partial(_made_of, template, name, few, texts))
-        pieces += _filled(kept, texts)
-    return _markup(pieces)
+        pieces += _filled(here, kept, texts, template)
+    return pieces
 
 
-def each(template: str, name: str, texts: Iterable[Any]) -> Markup:
-    """What a macro makes of each of some texts, its `text`, one after the other."""
-    return macros(template, [(name, (), {"text": text}) for text in texts])
+def _made_anew(template: str, name: str, few: tuple[Any, ...], texts: Mapping[str, Any]) -> str:
+    given = {
+        name: macros(template, text) if isinstance(text, Calls) else text
+        for name, text in texts.items()
+    }
+    return _of(template, name)(*few, **given)
 
 
 def _made_of(template: str, name: str, few: tuple[Any, ...], texts: Mapping[str, Any]) -> str:
@@ -224,8 +243,14 @@ def joined(parts: Iterable[Markup]) -> Markup:
 
 
 def holes_for(texts: Mapping[str, Any]) -> dict[str, Any]:
-    """A hole for each text that differs from answer to answer; all else stays as it is."""
-    return {name: hole(name) if _shape(text) is True else text for name, text in texts.items()}
+    """A hole for each text that differs from answer to answer. A fixed text of the code stays, and
+    so does what is not there."""
+    return {name: _hole_for(name, text) for name, text in texts.items()}
+
+
+def _hole_for(name: str, text: Any) -> Any:
+    shape = _shape(text)
+    return hole(name) if shape is True else text if isinstance(text, FixedText) else shape
 
 
 def tick(field: str, value: object) -> str:
@@ -260,6 +285,8 @@ def _shape(text: Any) -> bool | str | None:
         return text.english
     if text is None or isinstance(text, str):
         return True if text else text
+    if isinstance(text, Calls):
+        return True if text else ""
     if isinstance(text, LazyString):
         return True
     raise TypeError(f"no text: {type(text).__name__}")
@@ -278,8 +305,8 @@ def _cut(rendered: str, as_bytes: bool) -> _Kept:
     return _Kept(pieces, holes, frozenset(name for _place, name in holes if name in _OURS))
 
 
-def _filled(kept: _Kept, texts: Mapping[str, Any]) -> list[Any]:
-    """The pieces, with what goes into the holes between them."""
+def _filled(here: _Here, kept: _Kept, texts: Mapping[str, Any], template: str = "") -> list[Any]:
+    """The pieces, with what goes into the holes between them. `template`: of its `Calls`."""
     pieces, holes, ours = kept
     if ours:
         texts = {**texts, **{name: _OURS[name]() for name in ours}}
@@ -290,6 +317,8 @@ def _filled(kept: _Kept, texts: Mapping[str, Any]) -> list[Any]:
         if kind is str:
             if _special(text):
                 text = escape(text)
+        elif kind is Calls:
+            text = "".join(_pieces(here, template, text))
         elif kind is not Markup:
             text = _html(text)
         pieces[place] = text

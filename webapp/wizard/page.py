@@ -323,17 +323,6 @@ class Section(NamedTuple):
     saved_at: datetime | None
     rows: list[Row]
 
-    @property
-    def html(self) -> Markup:
-        """As it is shown."""
-        slug = self.step.slug
-        return kept.macro(
-            *(_ANSWERS, "summary_section", slug, self.state),
-            title=self.step.title,
-            saved_at=languages.written(self.saved_at) if self.saved_at else None,
-            rows=kept.macros(_ANSWERS, [_row(slug, row) for row in self.rows]),
-        )
-
 
 def sections(visit: Visit, review: bool = False) -> list[Section]:
     """Every step's rows; on the review without the step that shows it."""
@@ -352,13 +341,23 @@ def sections(visit: Visit, review: bool = False) -> list[Section]:
 
 def answers(shown: Iterable[Section]) -> Markup:
     """Sections, one after the other."""
-    return kept.joined(one.html for one in shown)
+    return kept.macros(_ANSWERS, map(_section, shown))
+
+
+def _section(one: Section) -> kept.Call:
+    slug = one.step.slug
+    texts = {
+        "title": one.step.title,
+        "saved_at": languages.written(one.saved_at) if one.saved_at else None,
+        "rows": kept.Calls([_row(slug, row) for row in one.rows]),
+    }
+    return "summary_section", (slug, one.state), texts
 
 
 def _row(slug: str, row: Row) -> kept.Call:
     value, items = row.value, None
     if isinstance(value, list):
-        items, value = kept.each(_ANSWERS, "item", map(_text, value)), None
+        items, value = kept.each("item", map(_text, value)), None
     elif value is not None:
         value = _text(value)
     texts = {"label": row.label, "value": value, "items": items, "note": row.note}

@@ -7,7 +7,7 @@ from typing import Any
 from markupsafe import Markup
 
 from webapp import kept
-from webapp.kept import Call
+from webapp.kept import Call, Calls
 from webapp.languages import decimal, listed, share
 from webapp.site.marked import N_
 from webapp.steps.persona.shown import ShownPersona, translate
@@ -40,31 +40,35 @@ def sheet(persona: ShownPersona) -> Markup:
     return kept.macro(
         *(_FILE, "section"),
         score=None if score is None else decimal(score),
-        identity=identity(persona),
+        identity=Calls([_identity(persona)]),
         question=question.sentence if question else None,
-        rows=kept.macros(_FILE, [*_character(persona), *_quality(quality)]),
+        rows=Calls([*_character(persona), *_quality(quality)]),
         examples=kept.made(_FILE, "examples_of", persona) if examples else None,
-        platforms=kept.macros(
-            _FILE,
+        platforms=Calls(
             [
                 _platform(name, persona.platform_personas[name], persona.edited)
                 for name in persona.selected_platforms
                 if name in (persona.platform_personas or {})
-            ],
+            ]
         ),
     )
 
 
 def identity(persona: ShownPersona) -> Markup:
     """Who it is: name, archetype, voice."""
+    return kept.macros(_FILE, [_identity(persona)])
+
+
+def _identity(persona: ShownPersona) -> Call:
     said = persona.core_persona.get("identity") or {}
-    return kept.macro(
-        *(_FILE, "identity_of", not persona.edited.isdisjoint(("own_voice", "own_archetype"))),
-        name=_text(said.get("persona_name")),
-        archetype=_text(said.get("archetype")),
-        voice=_text(said.get("brand_voice_description")),
-        because=_text(said.get("archetype_because")),
-    )
+    texts = {
+        "name": _text(said.get("persona_name")),
+        "archetype": _text(said.get("archetype")),
+        "voice": _text(said.get("brand_voice_description")),
+        "because": _text(said.get("archetype_because")),
+    }
+    is_own = not persona.edited.isdisjoint(("own_voice", "own_archetype"))
+    return "identity_of", (is_own,), texts
 
 
 def _character(persona: ShownPersona) -> Iterable[Call]:
@@ -121,20 +125,22 @@ def _fingerprint(fingerprint: Mapping[str, Any], words: Mapping[str, Any]) -> It
         yield _fact(_l("Questions"), said)
 
 
+_SCORES = {
+    "linguistic_quality": _l("text that was measured"),
+    "core_completeness": _l("answers given"),
+    "platform_consistency": _l("platforms that suit"),
+    "tone_agreement": _l("stated and measured tone"),
+}
+
+
 def _quality(quality: Mapping[str, Any]) -> Iterable[Call]:
     """What the persona can be relied on for: the scores, and what would raise them."""
-    parts = (
-        (_l("text that was measured"), quality.get("linguistic_quality")),
-        (_l("answers given"), quality.get("core_completeness")),
-        (_l("platforms that suit"), quality.get("platform_consistency")),
-        (_l("stated and measured tone"), quality.get("tone_agreement")),
-    )
-    scores: list[Call] = [
+    scores = [
         ("score_of", (), {"label": label, "value": str(score), "number": decimal(score)})
-        for label, score in parts
-        if score is not None
+        for name, label in _SCORES.items()
+        if (score := quality.get(name)) is not None
     ]
-    yield "scores_of", (), {"scores": kept.macros(_FILE, scores)}
+    yield "scores_of", (), {"scores": Calls(scores)}
     if quality.get("recommendations"):
         yield _fact(_l("To make it better"), quality["recommendations"], lines=True)
 
@@ -153,7 +159,7 @@ def _platform(name: str, platform: Mapping[str, Any], edited: frozenset[str]) ->
         "label": translate(str(platform.get("label") or name)),
         "limit": decimal(limit) if limit else None,
         "length": decimal(length) if length else None,
-        "rows": kept.macros(_FILE, rows),
+        "rows": Calls(rows),
     }
     return "platform", (), texts
 
@@ -163,7 +169,7 @@ def _fact(label: Any, value: Any, *, lines: bool = False, mine: bool = False) ->
     items = None
     if isinstance(value, list):
         if lines and value:
-            items = kept.each(_FILE, "line", map(str, value))
+            items = kept.each("line", map(str, value))
         value = None if lines or not value else ", ".join(map(str, value))
     return "fact", (mine,), {"label": label, "value": _text(value), "items": items}
 

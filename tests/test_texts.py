@@ -20,7 +20,17 @@ SAME_EVERYWHERE = frozenset({"light dark", "UTC", "QR", "JSON", "CSV", "OpenAPI"
 """What a template may say in every language."""
 
 ENGLISH_PYTHON = (
-    *("apidoc", "catalogues", "cli", "config", "openapi", "service", "worker", "ai_inputs"),
+    *(
+        "apidoc",
+        "catalogues",
+        "cli",
+        "commands",
+        "config",
+        "openapi",
+        "service",
+        "worker",
+        "ai_inputs",
+    ),
     *(
         "wizard/api/",
         "wizard/calls",

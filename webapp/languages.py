@@ -47,10 +47,10 @@ _UNUSED_DATA = (
     *("unit_display_names", "unit_patterns", "compound_unit_patterns", "compact_decimal_formats"),
     *("time_zones", "meta_zones", "zone_formats"),
     *("date_fields", "datetime_skeletons", "interval_formats", "day_period_rules"),
-    *("languages", "territories", "scripts", "variants", "currency_symbols"),
+    "currency_symbols",
 )
-"""What Babel loads of a locale and nobody here writes: currencies, units, zones, spans of time, and
-how all the languages and countries of the world are called in it (`_known` asks for one)."""
+"""What Babel loads of a locale and nobody here writes: currencies, units, zones, spans of time. How
+languages and countries are called in it stays: Babel asks for that when it writes a catalogue."""
 _UNUSED_GLOBALS = (
     *("territory_currencies", "currency_fractions", "all_currencies", "territory_languages"),
     *("territory_zones", "zone_territories", "zone_aliases", "windows_zone_mapping", "meta_zones"),

@@ -1,10 +1,19 @@
 """The platforms' limits and habits, and their adjustment to a writer."""
 
+from typing import Any
+
 import pytest
 
 from webapp.steps.persona.build import build_persona
-from webapp.steps.persona.evidence import TONES
-from webapp.steps.persona.platforms import PLATFORMS, optimal_sentence_length, sentences_that_fit
+from webapp.steps.persona.evidence import TONES, read_evidence
+from webapp.steps.persona.platforms import (
+    PLATFORMS,
+    optimal_sentence_length,
+    platform_persona,
+    sentences_that_fit,
+    spoken_platform,
+)
+from webapp.steps.persona.sentences import render
 
 from .samples import BUSINESS, LONG, SHORT, analysis, answers
 
@@ -187,3 +196,21 @@ def test_the_table_is_sound(platform) -> None:
     assert known.dos
     assert known.donts
     assert set(known.tones) <= set(TONES)
+
+
+@pytest.mark.parametrize("business", [None, BUSINESS])
+@pytest.mark.parametrize("tone", [None, *TONES])
+@pytest.mark.parametrize("code", PLATFORMS)
+def test_a_writer_who_was_not_measured_gets_what_the_long_way_says(
+    code: str, tone: str | None, business: Any
+) -> None:
+    writer = read_evidence({}, None, business)
+    whole = render(platform_persona(code, writer, tone))
+    made = spoken_platform(code, writer, tone)
+    assert made == whole
+    assert list(made) == list(whole)
+    for key, parts in made["codes"].items():
+        made[key].append("changed")
+        parts.append("changed")
+    made["codes"]["changed"] = []
+    assert spoken_platform(code, writer, tone) == whole, "nobody else's texts are changed"

@@ -5,7 +5,8 @@ it can be written as JSON. Texts that a user typed or a site carries stay data. 
 escaped either: whoever shows them does that.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from webapp.steps.persona.archetypes import archetype
@@ -24,7 +25,7 @@ from webapp.steps.persona.evidence import (
     subject,
     tone_distance,
 )
-from webapp.steps.persona.platforms import chosen, platform_persona
+from webapp.steps.persona.platforms import chosen, spoken_platform
 from webapp.steps.persona.prefill import basis_of, basis_sentence, prefill, style_in_sentences
 from webapp.steps.persona.quality import quality_metrics
 from webapp.steps.persona.sentences import (
@@ -68,11 +69,13 @@ def build_persona(
     given = _cleaned(answers)
     writer = read_evidence(given, analysis, business)
     tone = given["tone"] or writer.tone
-    platforms = {code: platform_persona(code, writer, tone) for code in given["selected_platforms"]}
+    platforms = {
+        code: spoken_platform(code, writer, tone, translate) for code in given["selected_platforms"]
+    }
     fits = {code: persona["fit"] for code, persona in platforms.items()}
     return {
-        "core_persona": render(_core(given, writer, tone, analysis, business), translate),
-        "platform_personas": render(platforms, translate),
+        "core_persona": _core(given, writer, tone, analysis, business, translate),
+        "platform_personas": platforms,
         "quality_metrics": render(quality_metrics(given, writer, fits), translate),
         "selected_platforms": given["selected_platforms"],
     }
@@ -94,13 +97,14 @@ def _core(
     tone: str | None,
     analysis: Mapping[str, Any] | None,
     business: Mapping[str, Any] | None,
+    translate: Translate,
 ) -> dict[str, Any]:
     return {
-        "identity": _identity(given, writer, tone, analysis, business),
+        "identity": render(_identity(given, writer, tone, analysis, business), translate),
         "linguistic_fingerprint": _fingerprint(writer, tone),
         "tonal_range": _tonal_range(tone, writer.tone),
-        "tone_agreement": _tone_agreement(given["tone"], writer.tone),
-        "stylistic_constraints": _constraints(writer, tone),
+        "tone_agreement": render(_tone_agreement(given["tone"], writer.tone), translate),
+        "stylistic_constraints": render(_constraints(writer, tone), translate),
     }
 
 
@@ -208,25 +212,33 @@ def _fingerprint(writer: Evidence, tone: str | None) -> dict[str, Any]:
 
 
 def _tonal_range(tone: str | None, measured: str | None) -> dict[str, Any]:
-    """Neighbours of the chosen tone are welcome, and the measured one when it is not far.
-
-    What the own pages sound like is never forbidden, however far it is.
-    """
-    if tone is None:
-        return {"default_tone": None, "permissible_tones": [], "forbidden_tones": []}
     return {
         "default_tone": tone,
-        "permissible_tones": [
-            other
-            for other in TONES
-            if tone_distance(tone, other) <= (2 if other == measured else 1)
-        ],
-        "forbidden_tones": [
-            other
-            for other in TONES
-            if tone_distance(tone, other) >= FORBIDDEN_DISTANCE and other != measured
-        ],
+        "permissible_tones": list(_permissible(tone, measured)),
+        "forbidden_tones": list(_forbidden(tone, measured)),
     }
+
+
+@lru_cache(maxsize=100)
+def _permissible(tone: str | None, measured: str | None) -> Sequence[str]:
+    """Neighbours of the chosen tone are welcome, and the measured one when it is not far."""
+    if tone is None:
+        return ()
+    return tuple(
+        other for other in TONES if tone_distance(tone, other) <= (2 if other == measured else 1)
+    )
+
+
+@lru_cache(maxsize=100)
+def _forbidden(tone: str | None, measured: str | None) -> Sequence[str]:
+    """Those that are far; what the own pages sound like is never forbidden."""
+    if tone is None:
+        return ()
+    return tuple(
+        other
+        for other in TONES
+        if tone_distance(tone, other) >= FORBIDDEN_DISTANCE and other != measured
+    )
 
 
 def _tone_agreement(stated: str | None, measured: str | None) -> dict[str, Any]:
@@ -255,8 +267,7 @@ def _constraints(writer: Evidence, tone: str | None) -> dict[str, Any]:
     contractions = _contraction_rule(writer, tone)
     if contractions is not None:
         rules.append(contractions)
-    permitted = _tonal_range(tone, writer.tone)["permissible_tones"]
-    if permitted:
+    if permitted := _permissible(tone, writer.tone):
         rules.append(sentence("rule_tone", tones=", ".join(permitted)))
     mean = writer.sentence_length
     return {

@@ -8,11 +8,11 @@ control characters (PostgreSQL's JSONB refuses NUL). What is not known is None, 
 import math
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
-from webapp.steps.persona.words import Language, guess_language, telling_words
+from webapp.site.prose import words as words_of
+from webapp.steps.persona.words import Language, guess_language, telling_among
 
 # Under this many words an analysis counts as "not enough text".
 MIN_WORDS = 150
@@ -134,7 +134,9 @@ def tone_distance(one: str, other: str) -> int:
 
 def site_name(analysis: Mapping[str, Any] | None) -> str:
     """The host of the analysed address without "www.", or "your website"."""
-    address = clean((analysis or {}).get("website_url"), 500)
+    if not analysis:
+        return "your website"
+    address = clean(analysis.get("website_url"), 500)
     try:
         host = urlsplit(address if "//" in address else f"//{address}").hostname or ""
     except ValueError:
@@ -143,8 +145,7 @@ def site_name(analysis: Mapping[str, Any] | None) -> str:
     return host or "your website"
 
 
-@dataclass(frozen=True)
-class Evidence:
+class Evidence(NamedTuple):
     """What is known. Shares run from 0 to 1; lengths are in words; None is "not measured"."""
 
     source: Source
@@ -221,26 +222,26 @@ def read_evidence(
     pages = int(number((analysis or {}).get("pages_read"), 0, 10**6) or 0)
     description = clean((business or {}).get("business_description"), 1000)
     state = _state(analysis, measures, words)
-    known = Evidence(
-        source="business_description" if description else "answers",
-        state=state,
-        site=site_name(analysis),
-        words=words,
-        pages=pages,
-        language=None,
-        description=description,
-        description_words=len(description.split()),
-    )
+    about: dict[str, Any] = {
+        "state": state,
+        "site": site_name(analysis),
+        "words": words,
+        "pages": pages,
+        "description": description,
+        "description_words": len(description.split()),
+    }
     if state != "measured":
+        described = words_of(description)
         voice = clean(answers.get("voice_description"), 1000)
         audience = clean(answers.get("audience"), 500)
-        return replace(
-            known,
-            language=guess_language(f"{description} {voice} {audience}"),
-            own_words=tuple(telling_words(description)),
+        return Evidence(
+            source="business_description" if description else "answers",
+            language=guess_language([*described, *words_of(voice), *words_of(audience)]),
+            own_words=tuple(telling_among(described)),
+            **about,
         )
-    return replace(
-        known,
+    return Evidence(
+        **about,
         source="website",
         language=_language((analysis or {}).get("language")),
         sentence_length=number(measures.get("average_sentence_length"), 1, 1000),

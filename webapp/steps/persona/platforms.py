@@ -27,9 +27,16 @@ from webapp.steps.persona.evidence import (
     MANY_EXCLAMATIONS,
     MANY_QUESTIONS,
     Evidence,
+    read_evidence,
     tone_distance,
 )
-from webapp.steps.persona.sentences import Sentence, sentence
+from webapp.steps.persona.sentences import (
+    Sentence,
+    Translate,
+    as_written,
+    render,
+    sentence,
+)
 
 # A word with the space behind it, in letters: English prose runs from 5.5 to 6.5. Only for the
 # rough "about N sentences fit".
@@ -254,6 +261,31 @@ def fit(platform: Platform, writer: Evidence, tone: str | None) -> int:
     return round(0.5 * tone_score + 0.5 * sentence_score)
 
 
+def spoken_platform(
+    code: str, writer: Evidence, tone: str | None, translate: Translate = as_written
+) -> dict[str, Any]:
+    """The persona for one platform in words. Of a writer who was not measured it depends on the
+    tone alone, but for the words of their own, which are named last."""
+    if writer.measured or translate is not as_written:
+        return render(platform_persona(code, writer, tone), translate)
+    persona = dict(_of_nobody(code, tone))
+    codes = persona["codes"] = dict(persona["codes"])
+    for key in codes:
+        persona[key], codes[key] = list(persona[key]), list(codes[key])
+    if writer.own_words:
+        last = render({"dos": [_own_words(writer)]})
+        persona["dos"] += last["dos"]
+        codes["dos"] += last["codes"]["dos"]
+    return persona
+
+
+@lru_cache(maxsize=100)
+def _of_nobody(code: str, tone: str | None) -> dict[str, Any]:
+    """Of a writer who was not measured. Limits and codes in it are those of everybody: they are
+    never changed, only replaced."""
+    return render(platform_persona(code, read_evidence({}, None, None), tone))
+
+
 def platform_persona(code: str, writer: Evidence, tone: str | None) -> dict[str, Any]:
     """The persona for one platform, with Sentences still to be put into words by `render`."""
     platform = PLATFORMS[code]
@@ -353,8 +385,12 @@ def _dos(platform: Platform, writer: Evidence) -> list[Sentence]:
     if platform.habit < 15 and writer.reading == "difficult":
         advice.append(sentence("simpler_words", platform=platform.place))
     if writer.own_words:
-        advice.append(sentence("own_words", words=", ".join(writer.own_words[:3])))
+        advice.append(_own_words(writer))
     return advice
+
+
+def _own_words(writer: Evidence) -> Sentence:
+    return sentence("own_words", words=", ".join(writer.own_words[:3]))
 
 
 def _donts(platform: Platform, writer: Evidence, tone: str | None) -> list[Sentence]:

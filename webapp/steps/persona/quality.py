@@ -70,18 +70,18 @@ def quality_metrics(
     parts = core_parts(answers, writer)
     scores: dict[str, int | None] = {
         "linguistic_quality": linguistic_quality(answers, writer),
-        "core_completeness": sum(CORE_PARTS[name] for name, there in parts.items() if there),
+        "core_completeness": sum([CORE_PARTS[name] for name, there in parts.items() if there]),
         "platform_consistency": round(sum(fits.values()) / len(fits)) if fits else 0,
         "tone_agreement": agreement_score(answers["tone"], writer.tone),
     }
     known = {name: score for name, score in scores.items() if score is not None}
-    weight = sum(WEIGHTS[name] for name in known)
-    overall = sum(WEIGHTS[name] * score for name, score in known.items()) / weight
+    weights = {name: WEIGHTS[name] for name in known}
+    weighted = sum([weights[name] * score for name, score in known.items()])
     return {
-        "overall_score": round(overall),
+        "overall_score": round(weighted / sum(weights.values())),
         **scores,
         "missing": [name for name, there in parts.items() if not there],
-        "weights": {name: WEIGHTS[name] for name in known},
+        "weights": weights,
         "recommendations": recommendations(answers, writer, fits),
         "basis": {
             "source": writer.source,
@@ -155,6 +155,14 @@ def recommendations(
     return advice
 
 
+_RAISED_BY = {
+    "none": "raise_site",
+    "running": "raise_running",
+    "failed": "raise_failed",
+    "thin": "raise_enough",
+}
+
+
 def _about_text(writer: Evidence) -> list[Sentence]:
     if writer.measured:
         advice = []
@@ -165,13 +173,7 @@ def _about_text(writer: Evidence) -> list[Sentence]:
             advice.append(sentence("raise_pages", pages=writer.pages, wanted=ENOUGH_PAGES))
         return advice
     values = {"site": writer.site, "words": writer.words, "needed": MIN_WORDS}
-    code = {
-        "none": "raise_site",
-        "running": "raise_running",
-        "failed": "raise_failed",
-        "thin": "raise_enough",
-    }[writer.state]
-    advice = [sentence(code, **values)]
+    advice = [sentence(_RAISED_BY[writer.state], **values)]
     if writer.source == "business_description" and writer.description_words < ENOUGH_DESCRIPTION:
         advice.append(
             sentence("raise_description", words=writer.description_words, wanted=ENOUGH_DESCRIPTION)

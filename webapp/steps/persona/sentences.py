@@ -299,7 +299,17 @@ def sentence(code: str, **values: Any) -> Sentence:
 
     KeyError for a code that is not in the table, or a value that the sentence needs and lacks.
     """
+    return _filled(code, values) if values else _alone(code)
+
+
+def _filled(code: str, values: Mapping[str, Any]) -> Sentence:
     return Sentence(code, {field: values[field] for field in _fields_of(SENTENCES[code])})
+
+
+@lru_cache(maxsize=1000)
+def _alone(code: str) -> Sentence:
+    """A sentence that names no value; `render` copies its values, so that all can share it."""
+    return _filled(code, {})
 
 
 @lru_cache(maxsize=1000)
@@ -328,7 +338,7 @@ def _words(code: str, values: Mapping[str, Any], translate: Translate, number: W
         words.append(lead)
         if field:
             value = values[field]
-            if field in _MAY_BE_TERMS:
+            if field in _MAY_BE_TERMS and translate is not as_written:
                 value = _in_words(field, value, translate)
             if spec or value.__class__ is not str:
                 value = _formatted(value, spec, number)

@@ -125,6 +125,8 @@ def changed_edits(
     """
     after = {name: dict(edit) for name, edit in before.items()}
     for field, words in own.items():
+        if not words and not before:
+            continue
         text = TEXTS[field]
         if not words:
             after.pop(text.name, None)

@@ -4,7 +4,7 @@ Both know the six languages that are measured fully (English, Spanish, German, F
 Italian). In another language nothing is advised against, rather than advising in the wrong one.
 """
 
-from collections import Counter
+from collections.abc import Sequence
 
 from webapp.site.prose import words
 from webapp.site.vocabulary import LANGUAGES
@@ -62,6 +62,12 @@ _COMMON: frozenset[str] = frozenset().union(
     *(known.stop | known.common for known in LANGUAGES.values())
 )
 
+_SPOKEN_IN: dict[str, list[Language]] = {}
+"""Function word -> the languages that have it."""
+for _code, _known in LANGUAGES.items():
+    for _word in _known.stop:
+        _SPOKEN_IN.setdefault(_word, []).append(_code)
+
 
 def telling_words(text: str, count: int = 8) -> list[str]:
     """Up to `count` words of a short text that say what it is about, the frequent ones first.
@@ -69,28 +75,34 @@ def telling_words(text: str, count: int = 8) -> list[str]:
     Function words, everyday words, numbers and words under four letters are left out; a run of
     more than 30 letters is no word to recommend.
     """
-    spoken = [
-        word
-        for word in words(text)
-        if 4 <= len(word) <= 30 and not word[0].isdigit() and word.lower() not in _COMMON
-    ]
-    counted = Counter(map(str.lower, spoken))
+    return telling_among(words(text), count)
+
+
+def telling_among(spoken: Sequence[str], count: int = 8) -> list[str]:
+    """The same of the words of a text."""
+    counted: dict[str, int] = {}
     # A name keeps its capital, and so does a German noun; a word that is also seen without one
     # only began a sentence.
     written: dict[str, str] = {}
     for word in spoken:
-        if word.lower() not in written or word.islower():
-            written[word.lower()] = word
-    # Counter keeps the order of first appearance, and sorting is stable.
-    return [written[word] for word, _ in counted.most_common(count)]
+        if not 4 <= len(word) <= 30 or word[0].isdigit() or (low := word.lower()) in _COMMON:
+            continue
+        counted[low] = counted.get(low, 0) + 1
+        if low not in written or word.islower():
+            written[low] = word
+    # A dict keeps the order of first appearance, and sorting is stable.
+    frequent = sorted(counted, key=counted.__getitem__, reverse=True)
+    return [written[low] for low in frequent[:count]]
 
 
-def guess_language(text: str) -> Language | None:
-    """The language whose function words are met most often; None when none leads by two."""
-    spoken = [word.lower() for word in words(text)]
-    hits = sorted(
-        (sum(map(known.stop.__contains__, spoken)), code) for code, known in LANGUAGES.items()
-    )
+def guess_language(spoken: Sequence[str]) -> Language | None:
+    """The language whose function words are met most often among these words; None when none leads
+    by two."""
+    met = dict.fromkeys(LANGUAGES, 0)
+    for word in spoken:
+        for code in _SPOKEN_IN.get(word.lower(), ()):
+            met[code] += 1
+    hits = sorted([(count, code) for code, count in met.items()])
     (second, _), (first, code) = hits[-2:]
     return code if first >= second + 2 else None
 

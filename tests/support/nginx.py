@@ -80,8 +80,13 @@ class Nginx:
             self._process = None
 
     def log(self) -> list[dict[str, Any]]:
-        """The access log, a dictionary a request."""
-        text = (self.folder / "onward.log").read_text()
+        """The access log, a dictionary a request. A line is written once its answer has gone out:
+        it is read when nothing was added for a moment."""
+        path, size = self.folder / "onward.log", -1
+        while (grown := path.stat().st_size) != size:
+            size = grown
+            time.sleep(0.2)
+        text = path.read_text()
         return [json.loads(line) for line in text.splitlines()]
 
     def __enter__(self) -> "Nginx":

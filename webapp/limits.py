@@ -213,7 +213,10 @@ class Limits:
         """`redis_url`: where the counts are shared; empty for the memory of this process."""
         self._memory = Memory()
         self._shared: Any = None
+        self._lost: tuple[type[Exception], ...] = ()
+        """What says that Redis is away."""
         if redis_url:  # without one no process need load the libraries
+            from limits.errors import StorageError
             from limits.storage import storage_from_string
             from redis.backoff import NoBackoff
             from redis.retry import Retry
@@ -224,7 +227,7 @@ class Limits:
                 "retry": Retry(NoBackoff(), 0),
                 "wrap_exceptions": True,
             }
-            self._shared = storage_from_string(redis_url, **options)
+            self._shared, self._lost = storage_from_string(redis_url, **options), (StorageError,)
         self._away, self._asked_at, self._asked = False, 0.0, 0
 
     def count(self) -> None:
@@ -261,7 +264,7 @@ class Limits:
         """Until the limit that was met opens again."""
         try:
             opens_at = self._counts().get_expiry(met.key)
-        except Exception:  # Redis went away between the two looks at it
+        except self._lost:  # between the two looks at it
             return 60
         return max(1, int(int(opens_at + 1) - time.time()) + 1)
 

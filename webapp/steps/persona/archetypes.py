@@ -66,7 +66,7 @@ BY_TONE = {
 
 def archetype(writer: Evidence, tone: str | None) -> tuple[str | None, str | None]:
     """(code, what decided): 'measures', 'stated_tone', or (None, None) when neither is known."""
-    for rule in RULES if writer.person else ():
+    for rule in RULES:
         if rule.holds(writer, tone):
             return rule.archetype, "measures"
     if tone in BY_TONE:

@@ -1,7 +1,6 @@
 """A connection to PostgreSQL that no request waits for too long, and that takes several statements
 at a time."""
 
-import json
 import re
 import select
 import time
@@ -14,11 +13,13 @@ from typing import Any, NamedTuple
 
 import psycopg
 from flask import has_request_context
-from psycopg.adapt import PyFormat, Transformer
+from psycopg.adapt import Loader, PyFormat, Transformer
 from psycopg.dbapi20 import Binary
 from psycopg.pq import ConnStatus, ExecStatus
-from psycopg.types.json import Jsonb
+from psycopg.types.json import Jsonb, set_json_dumps
 from sqlalchemy.exc import DisconnectionError
+
+from webapp.json_columns import read_json, write_json
 
 ANSWER_SECONDS = 5.5
 """How long a request waits for one answer of PostgreSQL, longer than for a lock."""
@@ -219,7 +220,7 @@ _WRITE: Mapping[type, Callable[[Any], bytes]] = {
     bool: {True: b"t", False: b"f"}.__getitem__,
     datetime: lambda value: value.isoformat().encode(),
     date: lambda value: value.isoformat().encode(),
-    Jsonb: lambda value: json.dumps(value.obj).encode(),
+    Jsonb: lambda value: write_json(value.obj),
 }
 """What most other parameters are, none of which can hold a NUL; all else the driver writes."""
 
@@ -231,7 +232,14 @@ def connect(
     statements go one by one."""
     prepares = options.get("prepare_threshold", 1) is not None
     kind = PipeliningConnection if prepares else BoundedConnection
-    return kind.connect(*args, **options)
+    connection = kind.connect(*args, **options)
+    connection.adapters.register_loader("jsonb", _JsonLoader)
+    set_json_dumps(write_json, connection)
+    return connection
+
+
+class _JsonLoader(Loader):
+    load = staticmethod(read_json)  # type: ignore[assignment]  # it needs nothing of its loader
 
 
 def still_there(driver: psycopg.Connection[Any], _record: Any, _proxy: Any) -> None:

@@ -1,12 +1,13 @@
 """Column types that are the same on SQLite and PostgreSQL, and the clock that fills them."""
 
-import json
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import JSON as PLAIN_JSON
 from sqlalchemy import DateTime, Dialect, String
 from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from webapp.json_columns import read_json, write_json
 
 
 class _Json(TypeDecorator[Any]):
@@ -21,11 +22,17 @@ class _Json(TypeDecorator[Any]):
 
         return dialect.type_descriptor(JSONB(none_as_null=True))
 
+    def bind_processor(self, dialect: Dialect) -> Any:
+        """PostgreSQL's driver is told which way to write (`webapp/postgres.py`)."""
+        if dialect.name == "postgresql":
+            return super().bind_processor(dialect)
+        return lambda value: None if value is None else write_json(value).decode()
+
     def result_processor(self, dialect: Dialect, coltype: object) -> Any:
         """SQLAlchemy's for SQLite goes three ways around; a number comes as a number there."""
         if dialect.name == "postgresql":
             return super().result_processor(dialect, coltype)
-        return lambda text: json.loads(text) if isinstance(text, str) else text
+        return lambda text: read_json(text) if isinstance(text, str) else text
 
 
 JSON = _Json()

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from flask import Flask, Request
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from markupsafe import Markup
 from werkzeug.exceptions import ClientDisconnected, HTTPException
@@ -144,6 +144,25 @@ def test_a_form_is_read_alike_where_its_body_was_not_looked_at_before(text: str)
         environ = EnvironBuilder(method="POST", data=text.encode()).get_environ()
         environ["CONTENT_TYPE"] = "application/x-www-form-urlencoded"
         read.append([*kind(environ).form.items(True)])
+    assert read[0] == read[1]
+
+
+@given(st.text(st.sampled_from('ab=; "\t,\\é'), max_size=30))
+@example("a=1; b=2; c")
+@example("a=1;b=2")
+@example("a=1; ; b=2")
+@example("a=1; =2; a=3")
+@example('a="1; b=2"; c=d=e')
+def test_cookies_are_read_as_flask_reads_them(sent: str) -> None:
+    environ = EnvironBuilder().get_environ() | {"HTTP_COOKIE": sent}
+    read = [[*kind(dict(environ)).cookies.items(True)] for kind in (Asked, Request)]
+    assert read[0] == read[1]
+
+
+@given(st.text(st.sampled_from("ab&=+%2Cé"), max_size=20))
+def test_an_address_is_read_as_flask_reads_it(query: str) -> None:
+    environ = EnvironBuilder().get_environ() | {"QUERY_STRING": query.encode().decode("latin1")}
+    read = [[*kind(dict(environ)).args.items(True)] for kind in (Asked, Request)]
     assert read[0] == read[1]
 
 

@@ -47,6 +47,17 @@ class _Values(ImmutableMultiDict[str, Any]):
         return values[0] if type is None else super().get(key, default, type)
 
 
+def _values(pairs: Iterable[tuple[str, str]]) -> _Values:
+    """They, without werkzeug's look at the kind of each."""
+    values = _Values()
+    for name, value in pairs:
+        dict.setdefault(values, name, []).append(value)
+    return values
+
+
+_NO_VALUES = _Values()
+
+
 class Asked(Request):
     """A request. What is asked of it several times is read once, and an ordinary form without the
     ways about what streams."""
@@ -56,8 +67,22 @@ class Asked(Request):
 
     @cached_property
     def cookies(self) -> ImmutableMultiDict[str, str]:
-        """The cookies, read without a look at all other header fields."""
-        return parse_cookie(self.environ.get("HTTP_COOKIE"), _Values)  # type: ignore[return-value]
+        """The cookies. Those that browsers send are read without werkzeug's pattern, which goes
+        letter by letter."""
+        sent = self.environ.get("HTTP_COOKIE")
+        if not sent:
+            return _NO_VALUES
+        parts = sent.split("; ")
+        pairs = [(name, value) for name, _, value in [one.partition("=") for one in parts] if name]
+        is_plain = len(pairs) == len(parts) == sent.count(";") + 1 == sent.count(" ") + 1
+        if not is_plain or '"' in sent or "\t" in sent:
+            return parse_cookie(sent, _Values)  # type: ignore[return-value]
+        return _values(pairs)
+
+    @cached_property
+    def args(self) -> ImmutableMultiDict[str, str]:  # type: ignore[override]
+        """What stands behind the address's question mark; mostly nothing."""
+        return super().args if self.query_string else _NO_VALUES  # type: ignore[return-value]
 
     @property
     def blueprints(self) -> list[str]:
@@ -92,7 +117,7 @@ class Asked(Request):
         if "form" in self.__dict__ or not body or not body.isascii() or self.mimetype != FORM:
             super()._load_form_data()
             return
-        form = _Values(_pairs(body.decode("ascii")))
+        form = _values(_pairs(body.decode("ascii")))
         self.__dict__.update(stream=BytesIO(), form=form, files=_Values())
 
 

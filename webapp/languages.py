@@ -8,7 +8,7 @@ file below `webapp/translations/`.
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache, lru_cache
 from typing import Any
 from urllib.parse import urlencode
@@ -28,6 +28,7 @@ from webapp.at_hand import ours, the_request
 from webapp.config import Settings
 from webapp.extensions import babel
 from webapp.headers import add_missing, kept_if_short, vary_by
+from webapp.moments import iso
 from webapp.security import cookie_name
 from webapp.site.marked import N_, NN_
 from webapp.texts import gettext as _
@@ -287,7 +288,7 @@ def written(moment: datetime | Markup) -> Markup:
     already, or will be, is left as it is."""
     if isinstance(moment, Markup):
         return moment
-    second = moment.astimezone(UTC).isoformat()[:19]
+    second = iso(moment)[:19]
     text = _to_the_minute(chosen(), second[:16])
     return Markup(f'<time datetime="{second}Z">{text}</time>')  # noqa: S704 - text is escaped
 

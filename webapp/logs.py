@@ -23,6 +23,7 @@ from types import TracebackType
 from typing import Any
 
 from webapp import trace
+from webapp.moments import iso
 
 HIDDEN = "[hidden]"
 
@@ -189,7 +190,7 @@ _quoted = cache(json.dumps)  # as many as there are rules
 
 
 def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
+    return iso(datetime.now(UTC))[:23] + "+00:00"
 
 
 def _write(line: str) -> None:

@@ -20,6 +20,7 @@ from psycopg.types.json import Jsonb, set_json_dumps
 from sqlalchemy.exc import DisconnectionError
 
 from webapp.json_columns import read_json, write_json
+from webapp.moments import iso
 
 ANSWER_SECONDS = 5.5
 """How long a request waits for one answer of PostgreSQL, longer than for a lock."""
@@ -218,7 +219,7 @@ _NO_NUL = "PostgreSQL text fields cannot contain NUL (0x00) bytes"
 _WRITE: Mapping[type, Callable[[Any], bytes]] = {
     int: b"%d".__mod__,
     bool: {True: b"t", False: b"f"}.__getitem__,
-    datetime: lambda value: value.isoformat().encode(),
+    datetime: lambda value: iso(value).encode(),
     date: lambda value: value.isoformat().encode(),
     Jsonb: lambda value: write_json(value.obj),
 }

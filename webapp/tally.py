@@ -91,6 +91,8 @@ ANALYSES = Table(
 
 
 _COUNTED = ("day", "language", "device", "slug", *STATES, "seconds")
+_NUMBERED = [f"{name}_{n}" for n in range(2) for name in _COUNTED]
+"""The parameters of two rows."""
 
 
 def _counting(rows: int) -> Prepared:
@@ -147,16 +149,16 @@ def standing(row: Any) -> Standing:
 def count(session: Any, changes: Iterable[Change]) -> None:
     """Add what changed to the log, in the transaction at hand; one statement for two changes, none
     when nothing did. `session`: a row of `onboarding_sessions`."""
-    rows = []
-    for change in changes:
-        steps = zip(STATES, change.before, change.after, strict=True)
-        row: dict[str, Any] = {name: after - before for name, before, after in steps}
-        if any(row.values()):
-            seconds = None if change.seconds is None else max(0, min(int(change.seconds), 10**9))
-            rows.append(_origin(session) | row | {"slug": change.slug, "seconds": seconds})
-    for few in (rows[n : n + 2] for n in range(0, len(rows), 2)):
-        numbered = {f"{name}_{n}": row[name] for n, row in enumerate(few) for name in _COUNTED}
-        _COUNT[len(few)].run(numbered)
+    values: list[Any] = []
+    origin = (session.created_at.date(), session.language or "", session.device or "")
+    for slug, before, after, time_taken in changes:
+        steps = [now_so - then for then, now_so in zip(before, after, strict=True)]
+        if any(steps):
+            seconds = None if time_taken is None else max(0, min(int(time_taken), 10**9))
+            values += (*origin, slug, *steps, seconds)
+    while values:
+        two, values = values[: len(_NUMBERED)], values[len(_NUMBERED) :]
+        _COUNT[len(two) // len(_COUNTED)].run(dict(zip(_NUMBERED, two, strict=False)))
 
 
 def count_analysis(code: str | None) -> None:
@@ -227,11 +229,3 @@ def _sum_up(table: Table, sums: Mapping[Any, Mapping[str, int]]) -> None:
     upsert = insert_into(table).values({name: bindparam(name) for name in (*keys, *numbers)})
     added = {name: table.c[name] + upsert.excluded[name] for name in numbers}
     db.session.execute(upsert.on_conflict_do_update(index_elements=keys, set_=added), rows)
-
-
-def _origin(session: Any) -> dict[str, Any]:
-    return {
-        "day": session.created_at.date(),
-        "language": session.language or "",
-        "device": session.device or "",
-    }

@@ -8,6 +8,7 @@ from sqlalchemy import DateTime, Dialect, String
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from webapp.json_columns import read_json, write_json
+from webapp.moments import iso
 
 
 class _Json(TypeDecorator[Any]):
@@ -56,16 +57,15 @@ class UTCDateTime(TypeDecorator[datetime]):
 
     def bind_processor(self, dialect: Dialect) -> Any:
         """Refuse a naive time: nobody can tell which moment it means."""
-        is_text = dialect.name == "sqlite"
+        if dialect.name == "sqlite":
+            return lambda value: None if value is None else iso(value).replace("T", " ")
 
         def bind(value: datetime | None) -> Any:
-            if value is None:
-                return None
-            if value.tzinfo is not UTC:
-                if value.tzinfo is None:
-                    raise ValueError("a time without a zone cannot be stored")
-                value = value.astimezone(UTC)
-            return value.isoformat(" ", "microseconds") if is_text else value
+            if value is None or value.tzinfo is UTC:
+                return value
+            if value.tzinfo is None:
+                raise ValueError("a time without a zone cannot be stored")
+            return value.astimezone(UTC)
 
         return bind
 

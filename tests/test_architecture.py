@@ -95,7 +95,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "wizard.owner": ("wizard.models", "identity", "extensions", "types"),
     "wizard.visit": (
         *("wizard.models", "wizard.journey", "wizard.step", "wizard.owner", "identity"),
-        *("extensions", "prepared", "rows", "types"),
+        *("extensions", "json_columns", "prepared", "rows", "types"),
     ),
     "wizard.store": (
         *("wizard.models", "wizard.journey", "wizard.step", "wizard.visit", "wizard.forms"),

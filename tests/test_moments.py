@@ -1,5 +1,6 @@
 """Moments are written as Python writes them."""
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -22,11 +23,13 @@ def test_a_moment_is_written_as_python_writes_it(moment: datetime) -> None:
     assert datetime.fromisoformat(iso(moment)) == moment
 
 
-@given(st.datetimes(datetime(2, 1, 1), datetime(9998, 1, 1), timezones=ZONES))
-def test_it_is_written_in_utc(moment: datetime) -> None:
+@given(st.datetimes(timezones=st.just(UTC)), ZONES)
+def test_it_is_written_in_utc(moment: datetime, zone: timezone) -> None:
+    with suppress(OverflowError):  # another year than the first or the last
+        moment = moment.astimezone(zone)
     assert iso(moment) == moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def test_a_time_without_a_zone_is_refused() -> None:
     with pytest.raises(ValueError, match="without a zone"):
-        iso(datetime(2026, 11, 20))
+        iso(datetime.now(UTC).replace(tzinfo=None))

@@ -75,6 +75,26 @@ def test_a_signature_is_good_for_its_secret_its_purpose_and_its_time_alone() -> 
             ours.loads(forged)
     with pytest.raises(SignatureExpired):
         ours.loads(text, max_age=-1)
+    assert ours.loads(text, max_age=60) == "value"
+    with pytest.raises(SignatureExpired):  # also of a text that was found good before
+        ours.loads(text, max_age=-1)
+
+
+def test_only_good_texts_are_kept_and_each_time_they_say_something_of_its_own() -> None:
+    ours = signed("secret", "a purpose of its own")
+    text = ours.dumps({"a": 1})
+    for _ in range(2):
+        with pytest.raises(BadSignature):
+            ours.loads(text + "x")
+    assert ours._opened.cache_info().currsize == 0
+    for _ in range(2):
+        found = ours.loads(text)
+        assert found == {"a": 1}
+        found["a"] = 2
+    assert ours._opened.cache_info().hits == 1
+    long = ours.dumps("x" * 2000)
+    assert ours.loads(long) == "x" * 2000
+    assert ours._opened.cache_info().currsize == 1
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from wsgiref.types import WSGIEnvironment
 
 from flask import Flask, Request, Response
 from flask.globals import _cv_request
-from flask.signals import request_tearing_down
+from flask.signals import appcontext_tearing_down, request_tearing_down
 from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import Headers, ImmutableMultiDict
 from werkzeug.exceptions import ClientDisconnected, HTTPException
@@ -80,7 +80,7 @@ class Asked(Request):
         return _values(pairs)
 
     @cached_property
-    def args(self) -> ImmutableMultiDict[str, str]:  # type: ignore[override]
+    def args(self) -> ImmutableMultiDict[str, str]:
         """What stands behind the address's question mark; mostly nothing."""
         return super().args if self.query_string else _NO_VALUES  # type: ignore[return-value]
 
@@ -319,6 +319,14 @@ class Application(Flask):
         """Call what is to be called at the end of a request; nothing of ours is."""
         if self.teardown_request_funcs or request_tearing_down.receivers:
             super().do_teardown_request(*error)
+
+    def do_teardown_appcontext(self, *error: BaseException | None) -> None:
+        """Call what is to be called at the very end."""
+        if not error or appcontext_tearing_down.receivers:
+            super().do_teardown_appcontext(*error)
+            return
+        for end in reversed(self.teardown_appcontext_funcs):
+            end(error[0])
 
 
 @lru_cache(64)

@@ -47,7 +47,15 @@ class OneConnection(Session):
         _give_back()
 
 
-db = SQLAlchemy(
+class _Database(SQLAlchemy):
+    """Flask-SQLAlchemy, with nothing to do at the end of a request that asked for no session."""
+
+    def _teardown_session(self, exc: BaseException | None) -> None:
+        if self.session.registry.has():
+            super()._teardown_session(exc)
+
+
+db = _Database(
     model_class=Base,
     session_options={
         "expire_on_commit": False,

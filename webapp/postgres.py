@@ -234,7 +234,8 @@ def connect(
     prepares = options.get("prepare_threshold", 1) is not None
     kind = PipeliningConnection if prepares else BoundedConnection
     connection = kind.connect(*args, **options)
-    connection.adapters.register_loader("jsonb", _JsonLoader)
+    for kind_of_json in ("json", "jsonb"):
+        connection.adapters.register_loader(kind_of_json, _JsonLoader)
     set_json_dumps(write_json, connection)
     return connection
 

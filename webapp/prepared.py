@@ -31,26 +31,20 @@ class _Ready:
     """Parameters by their names, as the driver takes them."""
     row: Callable[[Sequence[Any]], Any]
     convert: Sequence[tuple[int, Convert]]
-    convert_others: Sequence[tuple[int, Convert]]
-    """The same for all rows but the first."""
 
     def read(self, rows: Sequence[Any]) -> list[Any]:
         """Rows of the driver, as named tuples."""
-        if self.convert and rows:
-            first, *others = rows
-            rows = [_converted(first, self.convert)]
-            rows += [_converted(row, self.convert_others) for row in others]
+        if self.convert:
+            rows = [_converted(row, self.convert) for row in rows]
         return [self.row(row) for row in rows]
 
 
 class Prepared:
     """A statement of Core. What differs each time are its bound parameters, by name."""
 
-    def __init__(self, make: Callable[[], Any], alike_from: int | None = None) -> None:
-        """`make` is called once for each kind of database, when it is known. `alike_from`: the
-        columns from this one on say the same in all rows, and are made sense of in the first."""
+    def __init__(self, make: Callable[[], Any]) -> None:
+        """`make` is called once for each kind of database, when it is known."""
         self._make = make
-        self._alike_from = alike_from
         self._ready: dict[str, _Ready] = {}
 
     def run(self, values: Mapping[str, Any]) -> list[Any]:
@@ -65,7 +59,7 @@ class Prepared:
     def _for(self, dialect: Dialect) -> _Ready:
         ready = self._ready.get(dialect.name)
         if ready is None:
-            ready = self._ready[dialect.name] = _prepare(self._make(), dialect, self._alike_from)
+            ready = self._ready[dialect.name] = _prepare(self._make(), dialect)
         return ready
 
 
@@ -86,7 +80,7 @@ def _converted(row: Sequence[Any], converts: Sequence[tuple[int, Convert]]) -> A
     return values
 
 
-def _prepare(statement: Any, dialect: Dialect, alike_from: int | None) -> _Ready:
+def _prepare(statement: Any, dialect: Dialect) -> _Ready:
     compiled = statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
     if getattr(compiled, "insert_prefetch", ()):
         raise ValueError(f"a default of Python's would be missing in: {compiled}")
@@ -99,7 +93,6 @@ def _prepare(statement: Any, dialect: Dialect, alike_from: int | None) -> _Ready
         if name in compiled.params:
             writes[name] = parameter.type.dialect_impl(dialect).bind_processor(dialect)
     found: Any = namedtuple("Found", [c.name for c in columns], rename=True)  # type: ignore[misc]
-    convert = [(place, one) for place, one in enumerate(reads) if one]
     return _Ready(
         text=str(compiled),
         returns_rows=bool(columns),
@@ -107,8 +100,7 @@ def _prepare(statement: Any, dialect: Dialect, alike_from: int | None) -> _Ready
         bind=[(name, one) for name, one in writes.items() if one],
         placed=_in_order(compiled.positiontup) if compiled.positional else _as_it_is,
         row=found._make,
-        convert=convert,
-        convert_others=[(n, one) for n, one in convert if alike_from is None or n < alike_from],
+        convert=[(place, one) for place, one in enumerate(reads) if one],
     )
 
 

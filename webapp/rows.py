@@ -143,13 +143,15 @@ class _Part(NamedTuple):
     model: type[Any]
     names: Sequence[str]
     place: slice
+    owner: int
+    """The place of its `session_id`."""
     joined: Sequence[tuple[str, "_Part"]] = ()
     """Attribute -> the object behind it."""
 
     def of(self, row: Sequence[Any], attach: bool) -> Any:
-        values = dict(zip(self.names, row[self.place], strict=True))
-        if values["session_id"] is None:
+        if row[self.owner] is None:
             return None
+        values = dict(zip(self.names, row[self.place], strict=True))
         for name, part in self.joined:
             values[name] = part.of(row, attach)
         return as_read(self.model, values, attach)
@@ -193,4 +195,5 @@ def _part(model: type[Any], columns: list[Any], joins: list[tuple[type[Any], Any
         if relation.lazy == "joined":
             joins.append((relation.mapper.class_, relation.primaryjoin))
             joined.append((relation.key, _part(relation.mapper.class_, columns, joins)))
-    return _Part(model, [one.key for one in loaded], place, joined)
+    names = [one.key for one in loaded]
+    return _Part(model, names, place, begin + names.index("session_id"), joined)

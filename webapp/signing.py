@@ -19,6 +19,8 @@ SHORT = 300
 was compressed before can be read all the same."""
 _LETTERS_OF_A_MOMENT = 6
 """Until 2106."""
+MOST_KEPT, LONGEST_KEPT = 1000, 1000
+"""How many good texts are kept, and their letters: 1 MB at most."""
 
 
 class _KeptHMAC(SigningAlgorithm):
@@ -78,6 +80,7 @@ class Signed(URLSafeTimedSerializer):
     ) -> None:
         super().__init__(secret_key, salt=salt, serializer=serializer)
         self._signer = _KeptSigner(secret_key, salt, key_derivation)
+        self._opened = lru_cache(MOST_KEPT)(self._open)
 
     def make_signer(self, salt: str | bytes | None = None) -> Signer:
         """The one signer; `salt`, by which itsdangerous lets others be made, is not for this."""
@@ -102,19 +105,25 @@ class Signed(URLSafeTimedSerializer):
         salt: str | bytes | None = None,
     ) -> Any:
         """What was signed. Raises BadSignature, also when it is older than `max_age` seconds."""
-        if isinstance(s, str) and s.isascii() and not return_timestamp and salt is None:
-            signer = self._signer
-            value, _dot, signature = s.encode().rpartition(b".")
-            if hmac.compare_digest(signature, signer.letters_of_signature(value)):
-                payload, _dot, moment = value.rpartition(b".")
-                try:
-                    age = signer.get_timestamp() - int.from_bytes(octets(moment), "big")
-                    ordinary = payload[:1] != b"." and len(moment) <= _LETTERS_OF_A_MOMENT
-                    if ordinary and (max_age is None or 0 <= age <= max_age):
-                        return self.serializer.loads(octets(payload).decode())
-                except Exception:  # noqa: S110 # nosec B110
-                    pass  # the library says what is wrong with it
+        if isinstance(s, str) and not return_timestamp and salt is None:
+            try:
+                text, moment = (self._opened if len(s) <= LONGEST_KEPT else self._open)(s)
+                if max_age is None or 0 <= self._signer.get_timestamp() - moment <= max_age:
+                    return self.serializer.loads(text)
+            except Exception:  # noqa: S110 # nosec B110
+                pass  # the library says what is wrong with it
         return super().loads(s, max_age, return_timestamp, salt)
+
+    def _open(self, signed_text: str) -> tuple[str, int]:
+        """What an ordinary text says, and the second it was signed in. Raises ValueError; what is
+        good is kept, for a browser sends the same cookie with each request."""
+        value, _dot, signature = signed_text.encode("ascii").rpartition(b".")
+        if not hmac.compare_digest(signature, self._signer.letters_of_signature(value)):
+            raise ValueError("another signature")
+        payload, _dot, moment = value.rpartition(b".")
+        if payload[:1] == b"." or len(moment) > _LETTERS_OF_A_MOMENT:
+            raise ValueError("compressed, or of another time")
+        return octets(payload).decode(), int.from_bytes(octets(moment), "big")
 
 
 _TO_URL, _FROM_URL = bytes.maketrans(b"+/", b"-_"), bytes.maketrans(b"-_", b"+/")

@@ -5,6 +5,8 @@ from typing import Any
 
 from sqlalchemy import JSON as PLAIN_JSON
 from sqlalchemy import DateTime, Dialect, String
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from webapp.json_columns import read_json, write_json
@@ -72,13 +74,33 @@ class UTCDateTime(TypeDecorator[datetime]):
     def result_processor(self, dialect: Dialect, coltype: object) -> Any:
         """Always aware, always UTC, whatever the connection's zone."""
 
-        def result(value: Any) -> datetime | None:
-            if value is None:
-                return None
-            moment = datetime.fromisoformat(value) if isinstance(value, str) else value
-            return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+        return lambda value: None if value is None else read_moment(value)
 
-        return result
+
+def read_moment(value: str | datetime) -> datetime:
+    """In UTC, of what a driver says: the moment in any zone, or its text."""
+    moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+
+
+class rows_as_json(FunctionElement[Any]):  # noqa: N801 - as SQL's functions are called
+    """An aggregate: its rows, each a JSON list of these columns; None or an empty list for no rows.
+
+    A moment comes as text, and a JSON column of SQLite as the text that it is there.
+    """
+
+    type = JSON
+    inherit_cache = True
+
+
+@compiles(rows_as_json)
+def _as_sqlite_says_it(element: Any, compiler: Any, **how: Any) -> str:
+    return f"json_group_array(json_array({compiler.process(element.clauses, **how)}))"
+
+
+@compiles(rows_as_json, "postgresql")
+def _as_postgresql_says_it(element: Any, compiler: Any, **how: Any) -> str:
+    return f"json_agg(json_build_array({compiler.process(element.clauses, **how)}))"
 
 
 def now() -> datetime:

@@ -1,9 +1,9 @@
 """The pages. A view is a paragraph: who calls, which step, one call into the store, a redirect."""
 
-import re
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from operator import methodcaller
 from typing import Any
 
 from flask import (
@@ -569,12 +569,12 @@ def _chosen_values(step: Step, visit: Visit | None) -> MultiDict[str, str]:
     return values
 
 
-_CHOICE = re.compile("choose-")
+_is_choice = methodcaller("startswith", "choose-")
 
 
 def _is_choosing() -> bool:
     """The post comes from the conflict page."""
-    return any(map(_CHOICE.match, the_request().form))
+    return any(map(_is_choice, the_request().form))
 
 
 def label_of(step: Step, name: str) -> str:

@@ -12,8 +12,10 @@ from sqlalchemy import bindparam, select, update
 from webapp.at_hand import the_app
 from webapp.extensions import Model
 from webapp.identity.caller import Caller, trusted
+from webapp.json_columns import read_json
 from webapp.prepared import Prepared, run_all
 from webapp.rows import Rows, as_read, changed, insert_row, is_new, update_row
+from webapp.types import read_moment, rows_as_json
 from webapp.wizard.journey import Journey
 from webapp.wizard.models import OnboardingSession, StepProgress
 from webapp.wizard.owner import bound_to, kind_of, owned_by
@@ -154,31 +156,54 @@ def load(caller: Caller, step: Step | None = None, everything: bool = False) -> 
     [rows], answers = _run([_reading(kind, tuple(told))], kind, steps, bound_to(caller))
     if not rows:
         return None
-    columns = iter(rows[0][len(_STATES) + len(_SESSION) :])
-    briefs = {s.slug: tuple(islice(columns, len(s.brief_columns))) for s in told}
-    session: Any = _SessionRow._make(rows[0][len(_STATES) :][: len(_SESSION)])
-    return _visit(session, _states(rows), answers, steps, briefs)
+    states, *columns = rows[0]
+    session: Any = _SessionRow._make(columns[: len(_SESSION)])
+    others = iter(columns[len(_SESSION) :])
+    briefs = {s.slug: tuple(islice(others, len(s.brief_columns))) for s in told}
+    return _visit(session, states, answers, steps, briefs)
 
 
 @lru_cache(maxsize=500)
 def _reading(kind: Caller, told: tuple[Step, ...]) -> Prepared:
-    """A row for each row of `step_progress`, one without any: that, the session, and what the rail
-    tells."""
+    """A row: the rows of `step_progress` (as one value: with a row for each of them, the rest would
+    be read as many times), the session, and what the rail tells."""
 
     def make() -> Any:
         columns = [column for s in told for column in s.brief_columns]
-        query = select(*_STATES, *_SESSION, *(c.label(f"told_{n}") for n, c in enumerate(columns)))
-        return _with_states(join(query, [s for s in told if s.answer])).where(owned_by(kind))
+        query = select(_states(), *_SESSION, *(c.label(f"told_{n}") for n, c in enumerate(columns)))
+        return join(query, [s for s in told if s.answer]).where(owned_by(kind))
 
-    return Prepared(make, alike_from=len(_STATES))
-
-
-def _with_states(query: Any) -> Any:
-    return query.outerjoin(StepProgress, StepProgress.session_id == OnboardingSession.id)
+    return Prepared(make)
 
 
-def _states(rows: Sequence[Any]) -> list[StepState]:
-    return [StepState._make(row[: len(_STATES)]) for row in rows if row[0] is not None]
+def _states() -> Any:
+    its_own = StepProgress.session_id == OnboardingSession.id
+    return select(rows_as_json(*_STATES)).where(its_own).scalar_subquery().label("states")
+
+
+def _state(
+    slug: str,
+    first_seen_at: str | None,
+    saved_at: str | None,
+    skipped_at: str | None,
+    revision: int,
+    saved_page: str | None,
+    draft: Any,
+    draft_at: str | None,
+    draft_revision: int | None,
+) -> StepState:
+    """A row of `step_progress` as `rows_as_json` gives it."""
+    return StepState(
+        slug,
+        read_moment(first_seen_at) if first_seen_at else None,
+        read_moment(saved_at) if saved_at else None,
+        read_moment(skipped_at) if skipped_at else None,
+        revision,
+        saved_page,
+        read_json(draft) if isinstance(draft, str) else draft,
+        read_moment(draft_at) if draft_at else None,
+        draft_revision,
+    )
 
 
 def _run(
@@ -238,7 +263,7 @@ def lock(caller: Caller, moment: datetime, steps: list[Step], attach: bool = Tru
         [touched, rows], answers = _run(both, kind, steps, values, attach)
         if touched:
             session = as_read(OnboardingSession, touched[0]._asdict(), attach)
-            return _visit(session, _states(rows), answers, steps)
+            return _visit(session, rows[0].states, answers, steps)
         # A reset deletes the row and inserts it again: who waited for the old one looks once more.
     raise SessionGone
 
@@ -260,12 +285,12 @@ def load_locked(session: OnboardingSession, steps: list[Step], attach: bool = Tr
     caller = trusted(session.id)
     kind = kind_of(caller)
     [rows], answers = _run([_reading_locked(kind)], kind, steps, bound_to(caller), attach)
-    return _visit(session, _states(rows), answers, steps)
+    return _visit(session, rows[0].states if rows else (), answers, steps)
 
 
 @lru_cache(maxsize=50)
 def _reading_locked(kind: Caller) -> Prepared:
-    return Prepared(lambda: _with_states(join(select(*_STATES), [])).where(owned_by(kind)))
+    return Prepared(lambda: select(_states()).where(owned_by(kind)))
 
 
 def needed(step: Step | None) -> list[Step]:
@@ -294,7 +319,7 @@ def join(query: Any, steps: list[Step]) -> Any:
 
 def _visit(
     session: Any,
-    progress: Sequence[StepState],
+    states: Sequence[Sequence[Any]] | None,
     answers: dict[str, Any],
     steps: list[Step],
     told: Mapping[str, Sequence[Any]] | None = None,
@@ -302,6 +327,7 @@ def _visit(
     for step in steps:
         if not step.answer:
             answers[step.slug] = step.load(session.id)
+    progress = [_state(*one) for one in states or ()]
     return Visit(session, progress, answers, journey(), told)
 
 

@@ -86,7 +86,7 @@ def test_a_host_that_is_not_ours_is_told_with_its_route(app: Flask, lines: Lines
 
 
 def test_the_statements_of_the_line_are_those_that_are_sent(any_app: Flask, lines: Lines) -> None:
-    """And a page of a step still sends three at most: the line costs none."""
+    """And a page of a step still sends two at most: the line costs none."""
     client = PageClient(any_app)
     walk.walk(client, "integrations")
     lines()
@@ -94,7 +94,7 @@ def test_the_statements_of_the_line_are_those_that_are_sent(any_app: Flask, line
         with count_statements(any_app) as cost:
             page = client.get(walk.path_of(slug))
         (line,) = lines()
-        assert line["statements"] == len(cost) <= 3
+        assert line["statements"] == len(cost) <= 2
     with count_statements(any_app) as cost:
         client.submit(page, walk.ANSWERS["integrations"], "save")
     (line,) = lines()

@@ -161,14 +161,18 @@ class Rows:
     """A statement that reads an object of each of some models, which belong to sessions, with those
     that they name as joined (`lazy="joined"`, of one row at most)."""
 
-    def __init__(self, models: Sequence[type[Any]], among: Callable[[Any], Any]) -> None:
-        """`among`: what joins the models' tables and says which rows."""
-        columns: list[Any] = []
+    def __init__(
+        self, models: Sequence[type[Any]], among: Callable[[Any], Any], before: Sequence[Any] = ()
+    ) -> None:
+        """`among`: what joins the models' tables and says which rows; `before`: columns that a row
+        begins with."""
+        columns: list[Any] = [*before]
         joins: list[tuple[type[Any], Any]] = []
         self._parts = [_part(model, columns, joins) for model in models]
 
         def make() -> Any:
-            query = among(select(*(c.label(f"c{n}") for n, c in enumerate(columns))))
+            theirs = [c.label(f"c{n}") for n, c in enumerate(columns[len(before) :])]
+            query = among(select(*before, *theirs))
             for other, condition in joins:
                 query = query.outerjoin(other, condition)
             return query

@@ -318,7 +318,7 @@ def test_pages_with_own_texts_cost_no_statement_more(
 ) -> None:
     walk(any_client)
     _edit(any_client, own_voice=MINE)
-    for path, limit in ((PERSONA, 3), (SUMMARY, 10)):
+    for path, limit in ((PERSONA, 1), (SUMMARY, 3)):
         with count_statements(any_app) as cost:
             any_client.get(path)
         assert len(cost) <= limit, cost

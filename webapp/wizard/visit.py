@@ -142,38 +142,56 @@ def journey() -> Journey[Step]:
 
 
 def load(caller: Caller, step: Step | None = None, everything: bool = False) -> Visit | None:
-    """The caller's session with the answers that this step needs (or with all): one statement for
-    the session and its steps' rows, one for the one-row answers, one for each step that stores its
-    answer otherwise. With a step, the first also reads what the rail tells of the others. None when
-    there is no such session.
+    """The caller's session with the answers that this step needs (or with all): one statement, and
+    one for each step that stores its answer otherwise. With a step, it also reads what the rail
+    tells of the others. None when there is no such session.
 
     The revisions are read no later than the values: values newer than their revision are a conflict
     at worst, while older ones would overwrite a save.
     """
     steps = list(journey()) if everything else needed(step)
     told = [s for s in journey() if s.brief_columns] if step else []
-    kind = kind_of(caller)
-    [rows], answers = _run([_reading(kind, tuple(told))], kind, steps, bound_to(caller))
+    reading = _reading(kind_of(caller), _of_one_row(steps), tuple(told))
+    rows = reading.statement.run(bound_to(caller))
     if not rows:
         return None
-    states, *columns = rows[0]
-    session: Any = _SessionRow._make(columns[: len(_SESSION)])
-    others = iter(columns[len(_SESSION) :])
-    briefs = {s.slug: tuple(islice(others, len(s.brief_columns))) for s in told}
+    columns = iter(rows[0])
+    states = next(columns)
+    session: Any = _SessionRow._make(islice(columns, len(_SESSION)))
+    briefs = {s.slug: tuple(islice(columns, len(s.brief_columns))) for s in told}
+    answers = _answers(reading, steps, rows[0])
     return _visit(session, states, answers, steps, briefs)
 
 
+def _of_one_row(steps: Sequence[Step]) -> tuple[Step, ...]:
+    return tuple(s for s in steps if s.answer)
+
+
+def _answers(
+    reading: Rows, steps: Sequence[Step], row: Sequence[Any], attach: bool = False
+) -> dict[str, Any]:
+    """The one-row answers of these steps in a row: slug -> answer, None where there is none.
+    `attach`: see `as_read`."""
+    found = reading.objects(row, attach)
+    return {step.slug: one for step, one in zip(_of_one_row(steps), found, strict=True)}
+
+
 @lru_cache(maxsize=500)
-def _reading(kind: Caller, told: tuple[Step, ...]) -> Prepared:
+def _reading(kind: Caller, steps: tuple[Step, ...], told: tuple[Step, ...]) -> Rows:
     """A row: the rows of `step_progress` (as one value: with a row for each of them, the rest would
-    be read as many times), the session, and what the rail tells."""
+    be read as many times), the session, what the rail tells, and the answers of these steps."""
+    columns = [column for s in told for column in s.brief_columns]
+    before = [_states(), *_SESSION, *(c.label(f"told_{n}") for n, c in enumerate(columns))]
+    return _rows(kind, steps, before, _of_one_row(told))
 
-    def make() -> Any:
-        columns = [column for s in told for column in s.brief_columns]
-        query = select(_states(), *_SESSION, *(c.label(f"told_{n}") for n, c in enumerate(columns)))
-        return join(query, [s for s in told if s.answer]).where(owned_by(kind))
 
-    return Prepared(make)
+def _rows(
+    kind: Caller, steps: Sequence[Step], before: Sequence[Any], others: Sequence[Step] = ()
+) -> Rows:
+    """`others`: steps whose answers the columns `before` are of."""
+    joined = list(dict.fromkeys([*others, *steps]))
+    models: list[Any] = [s.answer for s in steps]
+    return Rows(models, lambda query: join(query, joined).where(owned_by(kind)), before)
 
 
 def _states() -> Any:
@@ -206,30 +224,6 @@ def _state(
     )
 
 
-def _run(
-    first: Sequence[Prepared],
-    kind: Caller,
-    steps: Sequence[Step],
-    values: Mapping[str, Any],
-    attach: bool = False,
-) -> tuple[list[list[Any]], dict[str, Any]]:
-    """The rows of these statements and, read together with them, the one-row answers of these
-    steps: slug -> answer, None where there is none. `attach`: see `as_read`."""
-    joined = tuple(s for s in steps if s.answer)
-    if not joined:
-        return run_all(first, values), {}
-    answering = _answering(kind, joined)
-    *found, rows = run_all([*first, answering.statement], values)
-    answers = answering.objects(rows[0], attach) if rows else ()
-    return found, {step.slug: one for step, one in zip(joined, answers, strict=False)}
-
-
-@lru_cache(maxsize=500)
-def _answering(kind: Caller, steps: tuple[Step, ...]) -> Rows:
-    models: list[Any] = [s.answer for s in steps]
-    return Rows(models, lambda query: join(query, list(steps)).where(owned_by(kind)))
-
-
 def require(caller: Caller, step: Step | None = None, everything: bool = False) -> Visit:
     """Like `load`, for a caller who must have a session; raises SessionGone."""
     visit = load(caller, step, everything)
@@ -258,12 +252,13 @@ def lock(caller: Caller, moment: datetime, steps: list[Step], attach: bool = Tru
     Raises SessionGone.
     """
     kind, values = kind_of(caller), bound_to(caller) | {"moment": moment}
-    both = [_touching(kind), _reading_locked(kind)]
+    reading = _reading_locked(kind, _of_one_row(steps))
+    both = [_touching(kind), reading.statement]
     for _ in range(2):
-        [touched, rows], answers = _run(both, kind, steps, values, attach)
+        touched, rows = run_all(both, values)
         if touched:
             session = as_read(OnboardingSession, touched[0]._asdict(), attach)
-            return _visit(session, rows[0].states, answers, steps)
+            return _visit(session, rows[0][0], _answers(reading, steps, rows[0], attach), steps)
         # A reset deletes the row and inserts it again: who waited for the old one looks once more.
     raise SessionGone
 
@@ -283,14 +278,14 @@ def _touching(kind: Caller) -> Prepared:
 def load_locked(session: OnboardingSession, steps: list[Step], attach: bool = True) -> Visit:
     """The same behind the lock of a session that the transaction has read already."""
     caller = trusted(session.id)
-    kind = kind_of(caller)
-    [rows], answers = _run([_reading_locked(kind)], kind, steps, bound_to(caller), attach)
-    return _visit(session, rows[0].states if rows else (), answers, steps)
+    reading = _reading_locked(kind_of(caller), _of_one_row(steps))
+    [row] = reading.statement.run(bound_to(caller))
+    return _visit(session, row[0], _answers(reading, steps, row, attach), steps)
 
 
-@lru_cache(maxsize=50)
-def _reading_locked(kind: Caller) -> Prepared:
-    return Prepared(lambda: select(_states()).where(owned_by(kind)))
+@lru_cache(maxsize=500)
+def _reading_locked(kind: Caller, steps: tuple[Step, ...]) -> Rows:
+    return _rows(kind, steps, [_states()])
 
 
 def needed(step: Step | None) -> list[Step]:

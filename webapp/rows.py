@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, insert, inspect, select, update
+from sqlalchemy import ColumnElement, LargeBinary, bindparam, insert, inspect, select, update
 from sqlalchemy.orm.attributes import instance_state, set_committed_value
 
 from webapp.extensions import Model, db, insert_into
 from webapp.prepared import Prepared
-from webapp.types import now
+from webapp.types import UTCDateTime, as_hex, now, read_moment, rows_as_json
 
 
 def as_read(model: Any, values: Mapping[str, Any], attach: bool = False) -> Any:
@@ -186,6 +186,36 @@ class Rows:
     def objects(self, row: Sequence[Any], attach: bool = False) -> list[Any]:
         """The same of one row that `statement` returned."""
         return [part.of(row, attach) for part in self._parts]
+
+
+class Gathered:
+    """A value of a row: all rows of a model that belong to it, by one column of theirs."""
+
+    def __init__(self, model: Any, belong: ColumnElement[bool]) -> None:
+        """`belong`: which are its own; the statement around has the table that it names beside."""
+        columns = model.__table__.columns
+        self._model, self._names = model, _columns(model)
+        self._read = [_from_json(column.type) for column in columns]
+        told = [as_hex(c) if isinstance(c.type, LargeBinary) else c for c in columns]
+        its_own = select(rows_as_json(*told)).where(belong).scalar_subquery()
+        self.column = its_own.label(f"all_{model.__tablename__}")
+
+    def objects(self, value: Sequence[Sequence[Any]] | None) -> list[Any]:
+        """The objects, of what the column says."""
+        found = []
+        for row in value or ():
+            read = zip(self._names, self._read, row, strict=True)
+            values = {name: one if one is None else of(one) for name, of, one in read}
+            found.append(as_read(self._model, values))
+        return found
+
+
+def _from_json(kind: Any) -> Callable[[Any], Any]:
+    if isinstance(kind, LargeBinary):
+        return bytes.fromhex
+    if isinstance(kind, UTCDateTime):
+        return read_moment
+    return lambda value: value
 
 
 def _part(model: type[Any], columns: list[Any], joins: list[tuple[type[Any], Any]]) -> _Part:

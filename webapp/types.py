@@ -93,6 +93,23 @@ class rows_as_json(FunctionElement[Any]):  # noqa: N801 - as SQL's functions are
     inherit_cache = True
 
 
+class as_hex(FunctionElement[str]):  # noqa: N801
+    """Bytes in hexadecimal digits: JSON has no bytes."""
+
+    type = String()
+    inherit_cache = True
+
+
+@compiles(as_hex)
+def _as_sqlite_writes_it(element: Any, compiler: Any, **how: Any) -> str:
+    return f"hex({compiler.process(element.clauses, **how)})"
+
+
+@compiles(as_hex, "postgresql")
+def _as_postgresql_writes_it(element: Any, compiler: Any, **how: Any) -> str:
+    return f"encode({compiler.process(element.clauses, **how)}, 'hex')"
+
+
 @compiles(rows_as_json)
 def _as_sqlite_says_it(element: Any, compiler: Any, **how: Any) -> str:
     return f"json_group_array(json_array({compiler.process(element.clauses, **how)}))"

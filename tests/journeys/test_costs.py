@@ -22,8 +22,9 @@ from tests.support.site import SiteServer
 from webapp import jobs, steps
 from webapp.wizard import visit
 
-STEP = 2
-REVIEW = 4
+STEP = 1
+OTHER = 3
+REVIEW = 3
 SAVE = 9
 """The history of saves takes one of them, the job of an analysis another."""
 
@@ -39,13 +40,14 @@ GETS = {
     "/onboarding/reset": STEP,
     "/onboarding/summary": REVIEW,
     "/onboarding/sign-out": STEP,
-    "/onboarding/resume-link": STEP,
-    "/onboarding/history": STEP,
-    "/onboarding/your-data": STEP,
-    "/onboarding/your-data/export": STEP,
+    "/onboarding/resume-link": OTHER,
+    "/onboarding/history": OTHER,
+    "/onboarding/your-data": OTHER,
+    "/onboarding/your-data/export": OTHER,
     "/onboarding/your-data/erase": STEP,
     "/onboarding/website/analysis": STEP,
     **{path_of(slug): STEP for slug in SLUGS},
+    path_of("research"): STEP + 1,  # the competitors that were read
     path_of("finish"): REVIEW,
 }
 """The most statements that a GET may send."""

@@ -10,7 +10,7 @@ from flask import Flask
 
 from tests.conftest import MakeApp
 from tests.support.databases import TOP
-from tests.wizard.samples import OPENAI_KEY, begin, by, filled, save, step, together
+from tests.wizard.samples import OPENAI_KEY, begin, by, filled, read, save, step, together
 from webapp import config, dotenv
 from webapp.extensions import transaction
 from webapp.raw import RawConnection
@@ -149,7 +149,7 @@ def test_of_saves_at_the_same_moment_the_stored_one_stands_there(
     results = together(local, *[lambda k=key: _save_on_top(session_id, k) for key in keys])
     assert [one for one in results if isinstance(one, Exception)] == []
     with local.app_context():
-        stored = step("api-keys").load(session_id)["openai"].opened()
+        stored = read(session_id).answer("api-keys")["openai"].opened()
     assert variables(env_file) == {"OPENAI_API_KEY": stored}
 
 

@@ -26,6 +26,8 @@ class Step:
     form: type[StepForm]
     answer: type[Any] | None = None
     """Model with one row a session (an `Answer`); None for a step that stores otherwise."""
+    answers: type[Any] | None = None
+    """Model with any number of rows a session, for a step without an `answer`."""
     optional: bool = False
     minutes: int = 0
     """How long the step takes most people; 0 says nothing."""
@@ -54,7 +56,11 @@ class Step:
         return f"steps/{self.slug.replace('-', '_')}.html"
 
     def load(self, session_id: str) -> Any:
-        """The stored answer, for a step without an `answer` model; one statement."""
+        """The stored answer of a step with neither model; one statement."""
+        return None
+
+    def of_several(self, found: Sequence[Any]) -> Any:
+        """The stored answer out of its `answers`; None for none."""
         return None
 
     def stored(self, visit: Visit) -> Any:

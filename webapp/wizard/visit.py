@@ -14,7 +14,7 @@ from webapp.extensions import Model
 from webapp.identity.caller import Caller, trusted
 from webapp.json_columns import read_json
 from webapp.prepared import Prepared, run_all
-from webapp.rows import Rows, as_read, changed, insert_row, is_new, update_row
+from webapp.rows import Gathered, Rows, as_read, changed, insert_row, is_new, update_row
 from webapp.types import read_moment, rows_as_json
 from webapp.wizard.journey import Journey
 from webapp.wizard.models import OnboardingSession, StepProgress
@@ -143,55 +143,67 @@ def journey() -> Journey[Step]:
 
 def load(caller: Caller, step: Step | None = None, everything: bool = False) -> Visit | None:
     """The caller's session with the answers that this step needs (or with all): one statement, and
-    one for each step that stores its answer otherwise. With a step, it also reads what the rail
-    tells of the others. None when there is no such session.
+    one for each step that reads its answer itself. With a step, it also reads what the rail tells
+    of the others. None when there is no such session.
 
     The revisions are read no later than the values: values newer than their revision are a conflict
     at worst, while older ones would overwrite a save.
     """
     steps = list(journey()) if everything else needed(step)
     told = [s for s in journey() if s.brief_columns] if step else []
-    reading = _reading(kind_of(caller), _of_one_row(steps), tuple(told))
+    reading = _reading(kind_of(caller), tuple(steps), tuple(told))
     rows = reading.statement.run(bound_to(caller))
     if not rows:
         return None
     columns = iter(rows[0])
-    states = next(columns)
     session: Any = _SessionRow._make(islice(columns, len(_SESSION)))
     briefs = {s.slug: tuple(islice(columns, len(s.brief_columns))) for s in told}
-    answers = _answers(reading, steps, rows[0])
-    return _visit(session, states, answers, steps, briefs)
-
-
-def _of_one_row(steps: Sequence[Step]) -> tuple[Step, ...]:
-    return tuple(s for s in steps if s.answer)
-
-
-def _answers(
-    reading: Rows, steps: Sequence[Step], row: Sequence[Any], attach: bool = False
-) -> dict[str, Any]:
-    """The one-row answers of these steps in a row: slug -> answer, None where there is none.
-    `attach`: see `as_read`."""
-    found = reading.objects(row, attach)
-    return {step.slug: one for step, one in zip(_of_one_row(steps), found, strict=True)}
+    return _visit(session, reading.of(rows[0]), steps, briefs)
 
 
 @lru_cache(maxsize=500)
-def _reading(kind: Caller, steps: tuple[Step, ...], told: tuple[Step, ...]) -> Rows:
-    """A row: the rows of `step_progress` (as one value: with a row for each of them, the rest would
-    be read as many times), the session, what the rail tells, and the answers of these steps."""
+def _reading(kind: Caller, steps: tuple[Step, ...], told: tuple[Step, ...]) -> "_Reading":
     columns = [column for s in told for column in s.brief_columns]
-    before = [_states(), *_SESSION, *(c.label(f"told_{n}") for n, c in enumerate(columns))]
-    return _rows(kind, steps, before, _of_one_row(told))
+    first = [*_SESSION, *(c.label(f"told_{n}") for n, c in enumerate(columns))]
+    return _Reading(kind, steps, first, told)
 
 
-def _rows(
-    kind: Caller, steps: Sequence[Step], before: Sequence[Any], others: Sequence[Step] = ()
-) -> Rows:
-    """`others`: steps whose answers the columns `before` are of."""
-    joined = list(dict.fromkeys([*others, *steps]))
-    models: list[Any] = [s.answer for s in steps]
-    return Rows(models, lambda query: join(query, joined).where(owned_by(kind)), before)
+_Read = tuple[list[StepState], dict[str, Any]]
+"""The steps' states, and their answers: slug -> answer, None where there is none."""
+
+
+class _Reading:
+    """A statement that reads one row: the rows of `step_progress` and the answers of some steps.
+    What is of several rows comes as one value: with a row for each, the rest would be read as many
+    times."""
+
+    def __init__(
+        self,
+        kind: Caller,
+        steps: Sequence[Step],
+        first: Sequence[Any] = (),
+        others: Sequence[Step] = (),
+    ) -> None:
+        """`first`: columns that the row begins with; `others`: steps whose answers they are of."""
+        self._first = len(first)
+        self._single = [s for s in steps if s.answer]
+        self._several = [s for s in steps if s.answers]
+        joined = list(dict.fromkeys([*(s for s in others if s.answer), *self._single]))
+        models: list[Any] = [s.answers for s in self._several]
+        self._gathered = [Gathered(m, m.session_id == OnboardingSession.id) for m in models]
+        models = [s.answer for s in self._single]
+        before = [*first, _states(), *(one.column for one in self._gathered)]
+        self._rows = Rows(models, lambda query: join(query, joined).where(owned_by(kind)), before)
+        self.statement = self._rows.statement
+
+    def of(self, row: Sequence[Any], attach: bool = False) -> _Read:
+        """What a row says. `attach`: see `as_read`, of answers of one row."""
+        states, *several = row[self._first :][: 1 + len(self._several)]
+        found = zip(self._single, self._rows.objects(row, attach), strict=True)
+        answers = {step.slug: one for step, one in found}
+        for step, gathered, value in zip(self._several, self._gathered, several, strict=True):
+            answers[step.slug] = step.of_several(gathered.objects(value))
+        return [_state(*one) for one in states or ()], answers
 
 
 def _states() -> Any:
@@ -252,13 +264,13 @@ def lock(caller: Caller, moment: datetime, steps: list[Step], attach: bool = Tru
     Raises SessionGone.
     """
     kind, values = kind_of(caller), bound_to(caller) | {"moment": moment}
-    reading = _reading_locked(kind, _of_one_row(steps))
+    reading = _reading_locked(kind, tuple(steps))
     both = [_touching(kind), reading.statement]
     for _ in range(2):
         touched, rows = run_all(both, values)
         if touched:
             session = as_read(OnboardingSession, touched[0]._asdict(), attach)
-            return _visit(session, rows[0][0], _answers(reading, steps, rows[0], attach), steps)
+            return _visit(session, reading.of(rows[0], attach), steps)
         # A reset deletes the row and inserts it again: who waited for the old one looks once more.
     raise SessionGone
 
@@ -278,14 +290,14 @@ def _touching(kind: Caller) -> Prepared:
 def load_locked(session: OnboardingSession, steps: list[Step], attach: bool = True) -> Visit:
     """The same behind the lock of a session that the transaction has read already."""
     caller = trusted(session.id)
-    reading = _reading_locked(kind_of(caller), _of_one_row(steps))
+    reading = _reading_locked(kind_of(caller), tuple(steps))
     [row] = reading.statement.run(bound_to(caller))
-    return _visit(session, row[0], _answers(reading, steps, row, attach), steps)
+    return _visit(session, reading.of(row, attach), steps)
 
 
 @lru_cache(maxsize=500)
-def _reading_locked(kind: Caller, steps: tuple[Step, ...]) -> Rows:
-    return _rows(kind, steps, [_states()])
+def _reading_locked(kind: Caller, steps: tuple[Step, ...]) -> _Reading:
+    return _Reading(kind, steps)
 
 
 def needed(step: Step | None) -> list[Step]:
@@ -314,15 +326,14 @@ def join(query: Any, steps: list[Step]) -> Any:
 
 def _visit(
     session: Any,
-    states: Sequence[Sequence[Any]] | None,
-    answers: dict[str, Any],
-    steps: list[Step],
+    read: _Read,
+    steps: Sequence[Step],
     told: Mapping[str, Sequence[Any]] | None = None,
 ) -> Visit:
+    progress, answers = read
     for step in steps:
-        if not step.answer:
+        if step.slug not in answers:
             answers[step.slug] = step.load(session.id)
-    progress = [_state(*one) for one in states or ()]
     return Visit(session, progress, answers, journey(), told)
 
 

@@ -63,6 +63,7 @@ class ApiKeysStep(Step):
     minutes = 3
     changeable = _l("You can add, replace or remove keys later")
     form = ApiKeysForm
+    answers = ApiKey
     calls = CALLS
     asks = frozenset(CHECK + p.name for p in PROVIDERS)
     brief_columns = (
@@ -72,10 +73,10 @@ class ApiKeysStep(Step):
         .scalar_subquery(),
     )
 
-    def load(self, session_id: str) -> dict[str, ApiKey] | None:
+    def of_several(self, found: Sequence[ApiKey]) -> dict[str, ApiKey] | None:
         """Provider -> key, in the providers' order."""
-        found = {row.provider: row for (row,) in _READ.run({"owner": session_id})}
-        return {p.name: found[p.name] for p in PROVIDERS if p.name in found} or None
+        keys = {row.provider: row for row in found}
+        return {p.name: keys[p.name] for p in PROVIDERS if p.name in keys} or None
 
     def values(self, answer: dict[str, ApiKey]) -> dict[str, Any]:
         """A stored key is never a field's value."""
@@ -220,7 +221,7 @@ class ApiKeysStep(Step):
     def forget(self, session_id: str) -> None:
         """The keys leave a developer's `.env` file too."""
         if settings().env_file:
-            stored = self.load(session_id) or {}
+            stored = {row.provider: row for (row,) in _READ.run({"owner": session_id})}
             write_env(session_id, stored, stored)
 
     def _stored(self, visit: Visit) -> dict[str, ApiKey]:

@@ -48,7 +48,7 @@ class _Values(ImmutableMultiDict[str, Any]):
 
 
 def _values(pairs: Iterable[tuple[str, str]]) -> _Values:
-    """They, without werkzeug's look at the kind of each."""
+    """Values by name, without werkzeug's look at the kind of each."""
     values = _Values()
     for name, value in pairs:
         dict.setdefault(values, name, []).append(value)

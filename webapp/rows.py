@@ -14,7 +14,7 @@ from sqlalchemy.orm.attributes import instance_state, set_committed_value
 
 from webapp.extensions import Model, db, insert_into
 from webapp.prepared import Prepared
-from webapp.types import UTCDateTime, as_hex, now, read_moment, rows_as_json
+from webapp.types import JSON, UTCDateTime, as_hex, now, read_moment, rows_as_json
 
 
 def as_read(model: Any, values: Mapping[str, Any], attach: bool = False) -> Any:
@@ -189,10 +189,13 @@ class Rows:
 
 
 class Gathered:
-    """A value of a row: all rows of a model that belong to it, by one column of theirs."""
+    """All rows of a model that belong to a row of another table, as a value of that row."""
+
+    column: Any
+    """That value, for the statement around."""
 
     def __init__(self, model: Any, belong: ColumnElement[bool]) -> None:
-        """`belong`: which are its own; the statement around has the table that it names beside."""
+        """`belong`: which belong to it. Raises TypeError for a model with a JSON column."""
         columns = model.__table__.columns
         self._model, self._names = model, _columns(model)
         self._read = [_from_json(column.type) for column in columns]
@@ -211,6 +214,8 @@ class Gathered:
 
 
 def _from_json(kind: Any) -> Callable[[Any], Any]:
+    if isinstance(kind, type(JSON)):
+        raise TypeError("a JSON column would come as text from SQLite")
     if isinstance(kind, LargeBinary):
         return bytes.fromhex
     if isinstance(kind, UTCDateTime):

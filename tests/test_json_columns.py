@@ -55,7 +55,7 @@ def test_what_is_no_number_in_json_is_null(value: float) -> None:
     assert write_json([value]) == b"[null]"
 
 
-@pytest.mark.parametrize("value", [{"a": {1}}, b"a", datetime.now(UTC), object()], ids=repr)
+@pytest.mark.parametrize("value", [{"a": {1}}, b"a", datetime.max.replace(tzinfo=UTC), 1j])
 def test_what_is_not_json_is_refused(value: Any) -> None:
     with pytest.raises(TypeError):
         write_json(value)

@@ -49,7 +49,7 @@ def test_the_keys(any_app: Flask, session_id: str) -> None:
             locked = store.lock(by(session_id), now(), steps, attach=False).answer("api-keys")
         rows = db.session.scalars(select(ApiKey).filter_by(session_id=session_id)).all()
         assert [row.provider for row in rows] == list(found) == list(locked) == ["openai"]
-        for column in ApiKey.__table__.columns.keys():
+        for column in [one.key for one in ApiKey.__table__.columns]:
             expected = getattr(rows[0], column)
             assert getattr(found["openai"], column) == expected, column
             assert getattr(locked["openai"], column) == expected, column

@@ -27,7 +27,7 @@ class Step:
     answer: type[Any] | None = None
     """Model with one row a session (an `Answer`); None for a step that stores otherwise."""
     answers: type[Any] | None = None
-    """Model with any number of rows a session, for a step without an `answer`."""
+    """Or one with several, and `of_several`, which makes the answer of them, None of none."""
     optional: bool = False
     minutes: int = 0
     """How long the step takes most people; 0 says nothing."""
@@ -57,10 +57,6 @@ class Step:
 
     def load(self, session_id: str) -> Any:
         """The stored answer of a step with neither model; one statement."""
-        return None
-
-    def of_several(self, found: Sequence[Any]) -> Any:
-        """The stored answer out of its `answers`; None for none."""
         return None
 
     def stored(self, visit: Visit) -> Any:

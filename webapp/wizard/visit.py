@@ -187,12 +187,14 @@ class _Reading:
         """`first`: columns that the row begins with; `others`: steps whose answers they are of."""
         self._first = len(first)
         self._single = [s for s in steps if s.answer]
-        self._several = [s for s in steps if s.answers]
+        several: list[tuple[str, Any]] = [(s.slug, s.answers) for s in steps if s.answers]
+        self._several = [
+            (slug, model, Gathered(model, model.session_id == OnboardingSession.id))
+            for slug, model in several
+        ]
         joined = list(dict.fromkeys([*(s for s in others if s.answer), *self._single]))
-        models: list[Any] = [s.answers for s in self._several]
-        self._gathered = [Gathered(m, m.session_id == OnboardingSession.id) for m in models]
-        models = [s.answer for s in self._single]
-        before = [*first, _states(), *(one.column for one in self._gathered)]
+        models: list[Any] = [s.answer for s in self._single]
+        before = [*first, _states(), *(gathered.column for _, _, gathered in self._several)]
         self._rows = Rows(models, lambda query: join(query, joined).where(owned_by(kind)), before)
         self.statement = self._rows.statement
 
@@ -201,8 +203,8 @@ class _Reading:
         states, *several = row[self._first :][: 1 + len(self._several)]
         found = zip(self._single, self._rows.objects(row, attach), strict=True)
         answers = {step.slug: one for step, one in found}
-        for step, gathered, value in zip(self._several, self._gathered, several, strict=True):
-            answers[step.slug] = step.of_several(gathered.objects(value))
+        for (slug, model, gathered), value in zip(self._several, several, strict=True):
+            answers[slug] = model.of_several(gathered.objects(value))
         return [_state(*one) for one in states or ()], answers
 
 

@@ -1,11 +1,13 @@
 """The table of the sealed keys."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from sqlalchemy import LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.extensions import Model
+from webapp.steps.api_keys.providers import PROVIDERS
 from webapp.types import UTCDateTime, now
 from webapp.vault import CannotOpen, vault
 from webapp.wizard.models import Owned
@@ -25,6 +27,12 @@ class ApiKey(Owned, Model):
     last_four: Mapped[str] = mapped_column(String(4))
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
     updated_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
+
+    @staticmethod
+    def of_several(found: Iterable["ApiKey"]) -> dict[str, "ApiKey"] | None:
+        """Provider -> key, in the providers' order; None for none."""
+        keys = {row.provider: row for row in found}
+        return {p.name: keys[p.name] for p in PROVIDERS if p.name in keys} or None
 
     def opened(self) -> str | None:
         """The key in clear; None when it cannot be opened any more (with a key of ENCRYPTION_KEYS

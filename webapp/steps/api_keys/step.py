@@ -73,11 +73,6 @@ class ApiKeysStep(Step):
         .scalar_subquery(),
     )
 
-    def of_several(self, found: Sequence[ApiKey]) -> dict[str, ApiKey] | None:
-        """Provider -> key, in the providers' order."""
-        keys = {row.provider: row for row in found}
-        return {p.name: keys[p.name] for p in PROVIDERS if p.name in keys} or None
-
     def values(self, answer: dict[str, ApiKey]) -> dict[str, Any]:
         """A stored key is never a field's value."""
         return {"remove": []}

@@ -216,7 +216,8 @@ class ApiKeysStep(Step):
     def forget(self, session_id: str) -> None:
         """The keys leave a developer's `.env` file too."""
         if settings().env_file:
-            stored = {row.provider: row for (row,) in _READ.run({"owner": session_id})}
+            rows = _READ.run({"owner": session_id})
+            stored = ApiKey.of_several(row for (row,) in rows) or {}
             write_env(session_id, stored, stored)
 
     def _stored(self, visit: Visit) -> dict[str, ApiKey]:

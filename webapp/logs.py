@@ -116,7 +116,7 @@ class JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The line."""
         line: dict[str, Any] = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "time": _written(datetime.fromtimestamp(record.created, UTC)),
             "level": record.levelname.lower(),
             "event": "log",
             "logger": record.name,
@@ -190,7 +190,12 @@ _quoted = cache(json.dumps)  # as many as there are rules
 
 
 def _now() -> str:
-    return iso(datetime.now(UTC))[:23] + "+00:00"
+    return _written(datetime.now(UTC))
+
+
+def _written(moment: datetime) -> str:
+    """To the millisecond."""
+    return iso(moment)[:23] + "+00:00"
 
 
 def _write(line: str) -> None:

@@ -35,7 +35,7 @@ class _Ready:
     def read(self, rows: Sequence[Any]) -> list[Any]:
         """Rows of the driver, as named tuples."""
         if self.convert:
-            rows = [_converted(row, self.convert) for row in rows]
+            rows = [converted(row, self.convert) for row in rows]
         return [self.row(row) for row in rows]
 
 
@@ -72,7 +72,8 @@ def run_all(statements: Sequence[Prepared], values: Mapping[str, Any]) -> list[l
     return [one.read(rows) for one, rows in zip(ready, found, strict=True)]
 
 
-def _converted(row: Sequence[Any], converts: Sequence[tuple[int, Convert]]) -> Any:
+def converted(row: Sequence[Any], converts: Sequence[tuple[int, Convert]]) -> list[Any]:
+    """A row with what the driver says at these places made values of Python's."""
     values = list(row)
     for place, convert in converts:
         if (value := values[place]) is not None:

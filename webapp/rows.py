@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, LargeBinary, bindparam, insert, inspect, s
 from sqlalchemy.orm.attributes import instance_state, set_committed_value
 
 from webapp.extensions import Model, db, insert_into
-from webapp.prepared import Prepared
+from webapp.prepared import Convert, Prepared, converted
 from webapp.types import JSON, UTCDateTime, as_hex, now, read_moment, rows_as_json
 
 
@@ -198,29 +198,26 @@ class Gathered:
         """`belong`: which belong to it. Raises TypeError for a model with a JSON column."""
         columns = model.__table__.columns
         self._model, self._names = model, _columns(model)
-        self._read = [_from_json(column.type) for column in columns]
+        reads = [_from_json(column.type) for column in columns]
+        self._convert = [(place, read) for place, read in enumerate(reads) if read]
         told = [as_hex(c) if isinstance(c.type, LargeBinary) else c for c in columns]
         its_own = select(rows_as_json(*told)).where(belong).scalar_subquery()
         self.column = its_own.label(f"all_{model.__tablename__}")
 
     def objects(self, value: Sequence[Sequence[Any]] | None) -> list[Any]:
         """The objects, of what the column says."""
-        found = []
-        for row in value or ():
-            read = zip(self._names, self._read, row, strict=True)
-            values = {name: one if one is None else of(one) for name, of, one in read}
-            found.append(as_read(self._model, values))
-        return found
+        rows = [converted(row, self._convert) for row in value or ()]
+        return [as_read(self._model, dict(zip(self._names, row, strict=True))) for row in rows]
 
 
-def _from_json(kind: Any) -> Callable[[Any], Any]:
+def _from_json(kind: Any) -> Convert | None:
     if isinstance(kind, type(JSON)):
         raise TypeError("a JSON column would come as text from SQLite")
     if isinstance(kind, LargeBinary):
         return bytes.fromhex
     if isinstance(kind, UTCDateTime):
         return read_moment
-    return lambda value: value
+    return None
 
 
 def _part(model: type[Any], columns: list[Any], joins: list[tuple[type[Any], Any]]) -> _Part:

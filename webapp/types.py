@@ -10,7 +10,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from webapp.json_columns import read_json, write_json
-from webapp.moments import iso
+from webapp.moments import in_utc, iso
 
 
 class _Json(TypeDecorator[Any]):
@@ -62,14 +62,7 @@ class UTCDateTime(TypeDecorator[datetime]):
         if dialect.name == "sqlite":
             return lambda value: None if value is None else iso(value).replace("T", " ")
 
-        def bind(value: datetime | None) -> Any:
-            if value is None or value.tzinfo is UTC:
-                return value
-            if value.tzinfo is None:
-                raise ValueError("a time without a zone cannot be stored")
-            return value.astimezone(UTC)
-
-        return bind
+        return lambda value: None if value is None else in_utc(value)
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Any:
         """Always aware, always UTC, whatever the connection's zone."""
@@ -83,7 +76,21 @@ def read_moment(value: str | datetime) -> datetime:
     return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
 
 
-class rows_as_json(FunctionElement[Any]):  # noqa: N801 - as SQL's functions are called
+class _SaidTwoWays(FunctionElement[Any]):
+    """A function of SQL that the two databases call differently."""
+
+    inherit_cache = True
+    sqlite: str
+    postgresql: str
+
+
+@compiles(_SaidTwoWays)
+def _say(element: Any, compiler: Any, **how: Any) -> str:
+    words = element.postgresql if compiler.dialect.name == "postgresql" else element.sqlite
+    return str(words % compiler.process(element.clauses, **how))
+
+
+class rows_as_json(_SaidTwoWays):  # noqa: N801 - as SQL's functions are called
     """An aggregate: its rows, each a JSON list of these columns; None or an empty list for no rows.
 
     A moment comes as text, and a JSON column of SQLite as the text that it is there.
@@ -91,33 +98,15 @@ class rows_as_json(FunctionElement[Any]):  # noqa: N801 - as SQL's functions are
 
     type = JSON
     inherit_cache = True
+    sqlite, postgresql = "json_group_array(json_array(%s))", "json_agg(json_build_array(%s))"
 
 
-class as_hex(FunctionElement[str]):  # noqa: N801
+class as_hex(_SaidTwoWays):  # noqa: N801
     """Bytes in hexadecimal digits: JSON has no bytes."""
 
     type = String()
     inherit_cache = True
-
-
-@compiles(as_hex)
-def _as_sqlite_writes_it(element: Any, compiler: Any, **how: Any) -> str:
-    return f"hex({compiler.process(element.clauses, **how)})"
-
-
-@compiles(as_hex, "postgresql")
-def _as_postgresql_writes_it(element: Any, compiler: Any, **how: Any) -> str:
-    return f"encode({compiler.process(element.clauses, **how)}, 'hex')"
-
-
-@compiles(rows_as_json)
-def _as_sqlite_says_it(element: Any, compiler: Any, **how: Any) -> str:
-    return f"json_group_array(json_array({compiler.process(element.clauses, **how)}))"
-
-
-@compiles(rows_as_json, "postgresql")
-def _as_postgresql_says_it(element: Any, compiler: Any, **how: Any) -> str:
-    return f"json_agg(json_build_array({compiler.process(element.clauses, **how)}))"
+    sqlite, postgresql = "hex(%s)", "encode(%s, 'hex')"
 
 
 def now() -> datetime:

@@ -13,9 +13,9 @@ from webapp.at_hand import the_app
 from webapp.extensions import Model
 from webapp.identity.caller import Caller, trusted
 from webapp.json_columns import read_json
-from webapp.prepared import Prepared, run_all
+from webapp.prepared import Convert, Prepared, converted, run_all
 from webapp.rows import Gathered, Rows, as_read, changed, insert_row, is_new, update_row
-from webapp.types import read_moment, rows_as_json
+from webapp.types import UTCDateTime, read_moment, rows_as_json
 from webapp.wizard.journey import Journey
 from webapp.wizard.models import OnboardingSession, StepProgress
 from webapp.wizard.owner import bound_to, kind_of, owned_by
@@ -158,7 +158,7 @@ def load(caller: Caller, step: Step | None = None, everything: bool = False) -> 
     columns = iter(rows[0])
     session: Any = _SessionRow._make(islice(columns, len(_SESSION)))
     briefs = {s.slug: tuple(islice(columns, len(s.brief_columns))) for s in told}
-    return _visit(session, reading.of(rows[0]), steps, briefs)
+    return reading.visit(session, rows[0], told=briefs)
 
 
 @lru_cache(maxsize=500)
@@ -166,10 +166,6 @@ def _reading(kind: Caller, steps: tuple[Step, ...], told: tuple[Step, ...]) -> "
     columns = [column for s in told for column in s.brief_columns]
     first = [*_SESSION, *(c.label(f"told_{n}") for n, c in enumerate(columns))]
     return _Reading(kind, steps, first, told)
-
-
-_Read = tuple[list[StepState], dict[str, Any]]
-"""The steps' states, and their answers: slug -> answer, None where there is none."""
 
 
 class _Reading:
@@ -192,20 +188,31 @@ class _Reading:
             (slug, model, Gathered(model, model.session_id == OnboardingSession.id))
             for slug, model in several
         ]
+        self._by_itself = [s for s in steps if not (s.answer or s.answers)]
         joined = list(dict.fromkeys([*(s for s in others if s.answer), *self._single]))
         models: list[Any] = [s.answer for s in self._single]
         before = [*first, _states(), *(gathered.column for _, _, gathered in self._several)]
         self._rows = Rows(models, lambda query: join(query, joined).where(owned_by(kind)), before)
         self.statement = self._rows.statement
 
-    def of(self, row: Sequence[Any], attach: bool = False) -> _Read:
-        """What a row says. `attach`: see `as_read`, of answers of one row."""
+    def visit(
+        self,
+        session: Any,
+        row: Sequence[Any],
+        attach: bool = False,
+        told: Mapping[str, Sequence[Any]] | None = None,
+    ) -> Visit:
+        """What a row says of a session. `attach`: see `as_read`, of answers of one row; `told`: see
+        `Visit`."""
         states, *several = row[self._first :][: 1 + len(self._several)]
         found = zip(self._single, self._rows.objects(row, attach), strict=True)
         answers = {step.slug: one for step, one in found}
         for (slug, model, gathered), value in zip(self._several, several, strict=True):
             answers[slug] = model.of_several(gathered.objects(value))
-        return [_state(*one) for one in states or ()], answers
+        for step in self._by_itself:
+            answers[step.slug] = step.load(session.id)
+        progress = [StepState._make(converted(one, _CONVERT_STATE)) for one in states or ()]
+        return Visit(session, progress, answers, journey(), told)
 
 
 def _states() -> Any:
@@ -213,29 +220,15 @@ def _states() -> Any:
     return select(rows_as_json(*_STATES)).where(its_own).scalar_subquery().label("states")
 
 
-def _state(
-    slug: str,
-    first_seen_at: str | None,
-    saved_at: str | None,
-    skipped_at: str | None,
-    revision: int,
-    saved_page: str | None,
-    draft: Any,
-    draft_at: str | None,
-    draft_revision: int | None,
-) -> StepState:
-    """A row of `step_progress` as `rows_as_json` gives it."""
-    return StepState(
-        slug,
-        read_moment(first_seen_at) if first_seen_at else None,
-        read_moment(saved_at) if saved_at else None,
-        read_moment(skipped_at) if skipped_at else None,
-        revision,
-        saved_page,
-        read_json(draft) if isinstance(draft, str) else draft,
-        read_moment(draft_at) if draft_at else None,
-        draft_revision,
-    )
+def _read_draft(draft: Any) -> Any:
+    return read_json(draft) if isinstance(draft, str) else draft
+
+
+_CONVERT_STATE: list[tuple[int, Convert]] = [
+    *((n, read_moment) for n, c in enumerate(_STATES) if isinstance(c.type, UTCDateTime)),
+    (StepState._fields.index("draft"), _read_draft),
+]
+"""What `rows_as_json` says otherwise of a row of `step_progress`."""
 
 
 def require(caller: Caller, step: Step | None = None, everything: bool = False) -> Visit:
@@ -272,7 +265,7 @@ def lock(caller: Caller, moment: datetime, steps: list[Step], attach: bool = Tru
         touched, rows = run_all(both, values)
         if touched:
             session = as_read(OnboardingSession, touched[0]._asdict(), attach)
-            return _visit(session, reading.of(rows[0], attach), steps)
+            return reading.visit(session, rows[0], attach)
         # A reset deletes the row and inserts it again: who waited for the old one looks once more.
     raise SessionGone
 
@@ -294,7 +287,7 @@ def load_locked(session: OnboardingSession, steps: list[Step], attach: bool = Tr
     caller = trusted(session.id)
     reading = _reading_locked(kind_of(caller), tuple(steps))
     [row] = reading.statement.run(bound_to(caller))
-    return _visit(session, reading.of(row, attach), steps)
+    return reading.visit(session, row, attach)
 
 
 @lru_cache(maxsize=500)
@@ -324,19 +317,6 @@ def join(query: Any, steps: list[Step]) -> Any:
     for step in steps:
         query = query.outerjoin(step.answer, step.answer.session_id == OnboardingSession.id)  # type: ignore[union-attr]
     return query
-
-
-def _visit(
-    session: Any,
-    read: _Read,
-    steps: Sequence[Step],
-    told: Mapping[str, Sequence[Any]] | None = None,
-) -> Visit:
-    progress, answers = read
-    for step in steps:
-        if step.slug not in answers:
-            answers[step.slug] = step.load(session.id)
-    return Visit(session, progress, answers, journey(), told)
 
 
 def problems(visit: Visit) -> list[tuple[Step, list[str]]]:

@@ -127,7 +127,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "operators": ("operators", "mail", "webhooks", "wizard.history", "wizard.links", *RECORDS),
     "legacy": ("legacy", "site", *RECORDS),
     "privacy": ("wizard.views", *RECORDS),
-    "commands": ("cli", "legacy.models"),
+    "commands": ("cli", "errors", "legacy.models", "logs"),
     "cli": ("operators", "legacy", "privacy", "webhooks", *RECORDS),
     "worker": ("", *GROUND),  # a process of its own: it starts from create_app, as wsgi.py does
 }

@@ -1,8 +1,10 @@
 """What an operator runs in a shell."""
 
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -23,6 +25,29 @@ from webapp.wizard.models import OnboardingSession
 def run(app: Flask, *words: str) -> Result:
     """`flask onboarding …`, with its output and its exit status."""
     return app.test_cli_runner().invoke(args=["onboarding", *words])
+
+
+# a database that does not answer
+
+
+def test_a_database_that_somebody_holds_is_told_in_a_sentence(
+    app: Flask, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No traceback, and a status that says "try again" and nothing else."""
+    with app.app_context():
+        session_id = begin()
+    monkeypatch.setattr("webapp.extensions.BUSY_SECONDS", 0)
+    with closing(sqlite3.connect(sqlite_url.partition("///")[2], isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with app.app_context():
+            db.engine.dispose()
+        result = run(app, "erase", session_id, "--yes")
+        other.execute("ROLLBACK")
+    assert result.exit_code == os.EX_TEMPFAIL
+    assert "database is locked" in result.stderr
+    assert "run the command again" in result.stderr
+    assert "Traceback" not in result.output
+    assert run(app, "erase", session_id, "--yes").exit_code == 0
 
 
 # verify

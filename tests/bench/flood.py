@@ -1,12 +1,16 @@
 """What becomes of a server that gets five times what it can serve?
 
-    python -m tests.bench.flood URL [--seconds 10] [--workers 1]
+    python -m tests.bench.flood URL [--seconds 10] [--workers 1] [--core 0.35]
 
 The database is migrated. The real server runs on loopback; sixteen people have reached the second
 step. First as many requests are made as are answered (opening and saving that step in turn, by
 eight at a time): that is its rate. Then requests come by the clock, a little below that rate, at
 five times it, and below it again, whatever becomes of those before. Printed are how many were
-served and refused a second, and how long both took.
+served and refused a second, how long both took, and what share of its rate it served.
+
+Whoever asks five times what two cores can serve takes one of these for asking. With `--core` each
+worker has so much of a core and no more (`slow_cores`), and the rest of the machine asks; what is
+missing from the full rate then is what refusing costs the server, and the kernel on its behalf.
 """
 
 import argparse
@@ -15,10 +19,12 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
+from contextlib import nullcontext
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 from tests.bench.flat import percentile
+from tests.bench.workers import cpu_of, slow_cores
 from tests.journeys.walk import ANSWERS, path_of
 from tests.support.databases import settings
 from tests.support.server import LiveServer
@@ -111,9 +117,10 @@ async def by_the_clock(port: int, made: list[bytes], rate: float, seconds: float
     return answers
 
 
-def tell(words: str, answers: Answers, seconds: float) -> None:
+def tell(words: str, answers: Answers, rate: float, seconds: float) -> None:
     """A line for each kind of answer."""
     served = answers.get(200, []) + answers.get(303, [])
+    print(f"{words}: {len(served) / seconds / rate:.0%} of the full rate is served")  # noqa: T201
     kinds = [
         ("served", served),
         ("refused", answers.get(503, [])),
@@ -131,17 +138,25 @@ def tell(words: str, answers: Answers, seconds: float) -> None:
     assert not other, other
 
 
-async def measure(port: int, made: list[bytes], seconds: float) -> None:
+async def measure(server: LiveServer, made: list[bytes], seconds: float) -> None:
     """All of it."""
+    port = server.port
     await as_fast_as_it_goes(port, made, 3)
+    cpu = cpu_of(server)
     rate = await as_fast_as_it_goes(port, made, seconds)
-    print(f"it serves {rate:.0f} requests a second")  # noqa: T201
+    cost = (cpu_of(server) - cpu) / rate / seconds
+    print(f"it serves {rate:.0f} requests a second, {cost * 1e6:.0f} us of CPU each")  # noqa: T201
     for words, times in (
         ("at its rate", 0.9),
         (f"{TIMES} times", TIMES),
         ("at once after it", 0.9),
     ):
-        tell(words, await by_the_clock(port, made, rate * times, seconds), seconds)
+        cpu = cpu_of(server)
+        answers = await by_the_clock(port, made, rate * times, seconds)
+        tell(words, answers, rate, seconds)
+        if refused := len(answers.get(503, [])):
+            rest = cpu_of(server) - cpu - cost * sum(len(answers.get(s, [])) for s in (200, 303))
+            print(f"{words}: {rest / refused * 1e6:.0f} us of CPU for each refusal")  # noqa: T201
 
 
 def main() -> None:
@@ -150,12 +165,14 @@ def main() -> None:
     parser.add_argument("url")
     parser.add_argument("--seconds", type=float, default=10, help="of each part; at most 60")
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--core", type=float, help="how much of a core each worker has")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         environ = settings(given.url, Path(folder) / "instance")
         with LiveServer(environ, Path(folder) / "log", workers=given.workers) as server:
             made = requests_of(server.url)
-            asyncio.run(measure(server.port, made, min(given.seconds, 60)))
+            with slow_cores(server, given.core) if given.core else nullcontext():
+                asyncio.run(measure(server, made, min(given.seconds, 60)))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Abandoned sessions go, whole; a session in use or completed stays, whatever its age."""
 
+import itertools
 import json
 import os
 import subprocess
@@ -270,22 +271,34 @@ def test_the_default_batch_takes_more_than_its_size_in_several_turns(any_app: Fl
         assert left() == set()
 
 
+@pytest.mark.parametrize(
+    ("deleting", "around", "sizes"),
+    [
+        (0.001, 0.001, [50, 100, 200, 5]),  # a fast machine
+        (0.02, 0.001, [50, 22, 9, 4, 1]),  # much to delete of each
+        (0.001, 0.05, [50, 100, 200, 5]),  # a slow disk: small batches would only be more of them
+        (0.25, 0.0625, [50, 12, 3, 1, 1]),  # both
+    ],
+    ids=["fast", "large", "slow-disk", "slow"],
+)
 def test_batches_follow_from_the_time_that_others_wait_for_them(
-    any_app: Flask, monkeypatch: pytest.MonkeyPatch
+    any_app: Flask,
+    monkeypatch: pytest.MonkeyPatch,
+    deleting: float,
+    around: float,
+    sizes: list[int],
 ) -> None:
-    """They grow where the machine is fast, and shrink where it is slow."""
-    sizes: dict[float, list[int]] = {}
+    """They grow where the machine is fast, and shrink where that makes the wait shorter."""
+    turns = itertools.cycle([0.0, deleting, around])  # before it, after the DELETE, after the commit
+    moments = itertools.accumulate(turns)
+    clock = SimpleNamespace(monotonic=moments.__next__, sleep=lambda _seconds: None)
+    monkeypatch.setattr(cleanup, "time", clock)
     with any_app.app_context():
-        for held in (60, 0.0):
-            monkeypatch.setattr(cleanup, "HELD_SECONDS", held)
-            sessions(hours=48, count=cleanup.FIRST_BATCH * 7 + 5)
-            cutoff = now() - timedelta(hours=24)
-            old, by = cleanup._abandoned(cutoff), {"who": "cron", "name": None}
-            batches = cleanup._batches(old, OnboardingSession.updated_at, by, hours=24)
-            sizes[held] = [size for size, _ in batches]
-    first = cleanup.FIRST_BATCH
-    assert sizes[60] == [first, 2 * first, 4 * first, 5]
-    assert sizes[0.0][:3] == [first, 1, 1]
+        sessions(hours=48, count=sum(sizes[:3]) + 5)
+        old, by = cleanup._abandoned(now() - timedelta(hours=24)), {"who": "cron", "name": None}
+        batches = cleanup._batches(old, OnboardingSession.updated_at, by, hours=24)
+        found = [size for size, _ in itertools.islice(batches, len(sizes))]
+    assert found == sizes
 
 
 def test_sqlite_saves_come_upon_a_pause_and_upon_no_log_that_the_cleanup_left(

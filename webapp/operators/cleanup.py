@@ -34,7 +34,9 @@ BATCH = 500
 FIRST_BATCH = 50
 HELD_SECONDS = 0.01
 """How long one transaction should take: on SQLite every save waits for it, so the batches grow and
-shrink towards this. (docs/performance.md has the figures that it was chosen by.)"""
+shrink towards this. (docs/performance.md has the figures that it was chosen by.) Where a commit
+alone takes longer, on a slow disk, smaller batches would help nobody: there deleting takes as long
+as the rest of the transaction does at its best."""
 PAUSES = 1.0
 """How long others have the database to themselves after each batch, in times of what it took."""
 LEAST_PAUSE = {"sqlite": 0.03}
@@ -118,7 +120,7 @@ def _batches(which: Any, order: Any, by: dict[str, Any], **why: int) -> Iterator
     oldest = (
         select(OnboardingSession.id).where(which).order_by(order).with_for_update(skip_locked=True)
     )
-    entry_id, deleted, batch = "", 0, min(FIRST_BATCH, BATCH)
+    entry_id, deleted, batch, around = "", 0, min(FIRST_BATCH, BATCH), float("inf")
     while True:
         chosen = oldest.limit(batch)
         with transaction():
@@ -131,6 +133,7 @@ def _batches(which: Any, order: Any, by: dict[str, Any], **why: int) -> Iterator
                 .execution_options(synchronize_session=False)
             )
             size = len(result.all())
+            deleting = time.monotonic() - begun
             deleted += size
             told: dict[str, Any] = {**why, "deleted": deleted}
             if not entry_id:
@@ -143,7 +146,9 @@ def _batches(which: Any, order: Any, by: dict[str, Any], **why: int) -> Iterator
         yield size, last
         if last:
             return
-        batch = max(1, min(BATCH, 2 * batch, int(batch * HELD_SECONDS / max(held, 0.001))))
+        around = min(around, held - deleting)
+        aim = max(HELD_SECONDS - around, around) / max(deleting, 0.0005)
+        batch = max(1, min(BATCH, 2 * batch, int(batch * aim)))
         time.sleep(max(held * PAUSES, LEAST_PAUSE.get(db.engine.dialect.name, 0)))
 
 

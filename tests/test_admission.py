@@ -155,6 +155,19 @@ def test_a_page_says_so_and_tries_again_by_itself(app: Flask, client: PageClient
     client.get(path_of("research"))
 
 
+def test_each_refusal_tells_the_id_of_its_own_request(app: Flask) -> None:
+    """Though it is rendered once: whoever quotes another's finds another's lines in the log."""
+    client = app.test_client()
+    with _full(app):
+        pages = [client.get(path_of("research")) for _ in range(3)]
+        documents = [client.get("/api/onboarding/status") for _ in range(3)]
+    for one in pages:
+        assert f"<code>{one.headers['X-Request-ID']}</code>" in one.text
+    for one in documents:
+        assert one.get_json()["request_id"] == one.headers["X-Request-ID"]
+    assert len({one.headers["X-Request-ID"] for one in pages + documents}) == 6
+
+
 @pytest.mark.parametrize(
     ("language", "theme"), [("en", ""), ("es", "dark"), ("de", "light"), ("ar", "")]
 )

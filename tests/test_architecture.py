@@ -67,7 +67,9 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "languages": (
         *("catalogues", "config", "extensions", "headers", "moments", "security", "site.marked"),
     ),
-    "admission": ("appearance", "bounds", "config", "errors", "languages", "security"),
+    "admission": (
+        *("appearance", "bounds", "config", "errors", "headers", "languages", "security", "trace"),
+    ),
     "appearance": ("config", "security"),
     "audit": ("config", "extensions", "prepared", "types"),
     "prepared": ("extensions",),

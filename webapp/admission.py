@@ -13,7 +13,8 @@ import html
 import random
 import re
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import parse_qsl
@@ -25,9 +26,10 @@ from werkzeug.routing import RequestRedirect
 from wtforms import BooleanField, Field, PasswordField
 from wtforms.fields.choices import SelectFieldBase
 
-from webapp import bounds, errors, languages, security
+from webapp import bounds, errors, languages, security, trace
 from webapp.appearance import THEMES
 from webapp.config import Settings
+from webapp.headers import kept_if_short
 from webapp.texts import gettext as _
 
 WAITING = 5
@@ -37,8 +39,9 @@ WAIT_SECONDS = 1.0
 RETRY_SECONDS = (2, 6)
 """When to come back: not everybody in the same moment."""
 
-_NONCE = "nonce-of-one-response"
-_FIELDS = "<!-- what was typed -->"
+_NONCE, _ID, _FIELDS = "nonce-of-one-response", "id-of-one-request", "<!-- what was typed -->"
+_OF_ONE = re.compile(f"({_NONCE}|{_ID}|{_FIELDS})")
+"""What a page that is rendered once has in the places of what is of one request alone."""
 
 
 def init_app(app: Flask, settings: Settings) -> None:
@@ -90,7 +93,10 @@ class Shell:
     """A refusal that was rendered once: what is of one request is filled in."""
 
     headers: list[tuple[str, str]]
-    body: str
+    policy: list[str]
+    """The value of the header that names the nonce, around it."""
+    pieces: list[str | bytes]
+    """The body, in UTF-8; texts stand for what is filled in."""
     labels: dict[str, str]
     """Field -> its label, in HTML; the secret ones among them."""
     words: dict[tuple[str, str], str]
@@ -110,8 +116,8 @@ class Refusals:
         prefix = "__Host-" if settings.behind_tls else ""
         self._language_cookie, self._theme_cookie = f"{prefix}{languages.COOKIE}", f"{prefix}theme"
         self._shell = lru_cache(256)(self._rendered)
-        self._language = lru_cache(1024)(self._chosen)
-        self._slug = lru_cache(256)(self._slug_of)
+        self._language = kept_if_short(1024)(self._chosen)
+        self._slug = kept_if_short(256)(self._slug_of)
         self._turn = threading.Lock()
 
     def __call__(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
@@ -138,12 +144,12 @@ class Refusals:
         kind = "api" if path.startswith("/api/") else slug or "page"
         shell = self._shell(kind, language, theme if theme in THEMES else "")
         nonce = security.new_nonce()
-        text = shell.body.replace(_NONCE, nonce)
-        if slug and body:  # last, so that nothing of ours is replaced in what was typed
-            text = text.replace(_FIELDS, _fields(shell, environ, body))
-        content = text.encode()
-        headers = [(name, value.replace(_NONCE, nonce)) for name, value in shell.headers]
-        headers += [
+        typed = _fields(shell, body) if slug and body else ""
+        filled = {_NONCE: nonce.encode(), _ID: trace.current_id().encode(), _FIELDS: typed.encode()}
+        content = b"".join([filled[one] if one.__class__ is str else one for one in shell.pieces])
+        headers = [
+            *shell.headers,
+            ("Content-Security-Policy", nonce.join(shell.policy)),
             ("Retry-After", str(random.randint(*RETRY_SECONDS))),  # noqa: S311 # nosec B311
             ("Content-Length", str(len(content))),
         ]
@@ -175,7 +181,7 @@ class Refusals:
     def _rendered(self, kind: str, language: str, theme: str) -> Shell:
         """`kind`: `api`, `page`, or the slug of a step whose form was sent."""
         cookie = {"Cookie": f"{self._theme_cookie}={theme}"}
-        with self._app.test_request_context("/", headers=cookie):
+        with _as_if_it_were(_ID), self._app.test_request_context("/", headers=cookie):
             g.language, g.csp_nonce = language, _NONCE
             sentence = _("Many people are here at this moment. Try again in a few seconds.")
             fields: list[Field] = []
@@ -189,10 +195,13 @@ class Refusals:
                 page = render_template("errors/busy.html", step=step, title=_title(), rest=_FIELDS)
                 made = make_response(page, 503)
             response = self._app.process_response(made)
+            policy = response.headers.pop("Content-Security-Policy").split(_NONCE)
             own = {"Set-Cookie", "Content-Length", "Retry-After"}
+            pieces = _OF_ONE.split(response.get_data(as_text=True))
             return Shell(
                 [(name, value) for name, value in response.headers if name not in own],
-                response.get_data(as_text=True),
+                policy,
+                [one if _OF_ONE.fullmatch(one) else one.encode() for one in pieces],
                 {one.name: html.escape(str(one.label.text)) for one in fields},
                 {key: html.escape(words) for one in fields for key, words in _words(one)},
                 frozenset(one.name for one in fields if isinstance(one, PasswordField)),
@@ -200,6 +209,16 @@ class Refusals:
                     _("For safety the key you typed was not sent back. Please enter it again.")
                 ),
             )
+
+
+@contextmanager
+def _as_if_it_were(request_id: str) -> Iterator[None]:
+    """What asks for the id of the request at hand gets this one."""
+    token = trace.begin(trace.Trace(request_id))
+    try:
+        yield
+    finally:
+        trace.end(token)
 
 
 def _title() -> str:
@@ -213,7 +232,7 @@ def _words(field: Field) -> Iterable[tuple[tuple[str, str], str]]:
         yield from (((field.name, str(o.data)), str(o.label.text)) for o in field)
 
 
-def _fields(shell: Shell, environ: WSGIEnvironment, body: bytes) -> str:
+def _fields(shell: Shell, body: bytes) -> str:
     """The form's values as hidden fields, and those that people gave as they read them; in the
     place of a secret an empty field that asks for it again."""
     try:

@@ -289,7 +289,7 @@ def test_batches_follow_from_the_time_that_others_wait_for_them(
     sizes: list[int],
 ) -> None:
     """They grow where the machine is fast, and shrink where that makes the wait shorter."""
-    turns = itertools.cycle([0.0, deleting, around])  # before it, after the DELETE, after the commit
+    turns = itertools.cycle([0.0, deleting, around])  # before, after the DELETE, after the commit
     moments = itertools.accumulate(turns)
     clock = SimpleNamespace(monotonic=moments.__next__, sleep=lambda _seconds: None)
     monkeypatch.setattr(cleanup, "time", clock)

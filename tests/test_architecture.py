@@ -68,7 +68,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         *("catalogues", "config", "extensions", "headers", "moments", "security", "site.marked"),
     ),
     "admission": (
-        *("appearance", "bounds", "config", "errors", "headers", "languages", "security", "trace"),
+        *("appearance", "application", "bounds", "config", "errors", "headers", "languages"),
+        *("security", "trace"),
     ),
     "appearance": ("config", "security"),
     "audit": ("config", "extensions", "prepared", "types"),

@@ -13,6 +13,7 @@ from tests.journeys import walk
 from tests.support.counting import count_statements
 from tests.support.pages import PageClient
 from webapp import jobs, logs, trace
+from webapp.admission import Admission
 from webapp.extensions import db
 from webapp.steps.website.task import AnalysisTask
 
@@ -40,6 +41,29 @@ def lines(monkeypatch: pytest.MonkeyPatch) -> Lines:
 def proxied(make_app: MakeApp, sqlite_url: str) -> Flask:
     """The application behind a proxy that it trusts."""
     return make_app(sqlite_url, TRUSTED_PROXIES="10.0.0.0/8")
+
+
+def test_refusals_are_lines_too_and_go_several_at_a_time(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One write each would cost those who are served the interpreter, when there is most to do."""
+    writes: list[str] = []
+    monkeypatch.setattr(logs._Output, "format", "json")
+    monkeypatch.setattr(logs, "_write", writes.append)
+    door: Any = app.wsgi_app
+    while not isinstance(door, Admission):
+        door = door._app
+    client, given = app.test_client(), "x" * 64  # the longest id that a proxy could pass on
+    with monkeypatch.context() as full:
+        full.setattr(door, "_enter", lambda: False)
+        answers = [client.get("/") for _ in range(30)]
+        assert [len(text.splitlines()) for text in writes] == [logs.TOGETHER] * 2
+    client.get("/healthz")
+    assert [len(text.splitlines()) for text in writes] == [logs.TOGETHER] * 2 + [6, 1]
+    assert max(map(len, writes)) + logs.TOGETHER * (len(given) - 16) <= 4096  # with longer ids
+    lines = [json.loads(line) for line in "".join(writes).splitlines()]
+    assert [line["id"] for line in lines[:-1]] == [one.headers["X-Request-ID"] for one in answers]
+    assert {line["status"] for line in lines[:-1]} == {503}
 
 
 def test_a_request_is_one_line_with_the_rule_and_never_the_address(

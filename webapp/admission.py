@@ -17,7 +17,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from urllib.parse import parse_qsl
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from flask import Flask, g, make_response, render_template
@@ -28,6 +27,7 @@ from wtforms.fields.choices import SelectFieldBase
 
 from webapp import bounds, errors, languages, security, trace
 from webapp.appearance import THEMES
+from webapp.application import pairs_of
 from webapp.config import Settings
 from webapp.headers import kept_if_short
 from webapp.texts import gettext as _
@@ -36,7 +36,7 @@ WAITING = 5
 """So many times the requests at work may wait beside them."""
 WAIT_SECONDS = 1.0
 """How long one waits: with requests of milliseconds a turn comes sooner, or something hangs."""
-RETRY_SECONDS = (2, 6)
+RETRY_SECONDS = ("2", "3", "4", "5", "6")
 """When to come back: not everybody in the same moment."""
 
 _NONCE, _ID, _FIELDS = "nonce-of-one-response", "id-of-one-request", "<!-- what was typed -->"
@@ -67,6 +67,8 @@ class Admission:
         if path in security.PROBES or path.startswith("/static/"):
             return self._app(environ, start)  # cheap, and needed most when there is much to do
         if not self._enter():
+            if (mine := trace.current()) is not None:
+                mine.is_refused = True
             return self._refusals(environ, start)
         try:
             return self._app(environ, start)
@@ -146,11 +148,11 @@ class Refusals:
         nonce = security.new_nonce()
         typed = _fields(shell, body) if slug and body else ""
         filled = {_NONCE: nonce.encode(), _ID: trace.current_id().encode(), _FIELDS: typed.encode()}
-        content = b"".join([filled[one] if one.__class__ is str else one for one in shell.pieces])
+        content = b"".join([filled[one] if isinstance(one, str) else one for one in shell.pieces])
         headers = [
             *shell.headers,
             ("Content-Security-Policy", nonce.join(shell.policy)),
-            ("Retry-After", str(random.randint(*RETRY_SECONDS))),  # noqa: S311 # nosec B311
+            ("Retry-After", random.choice(RETRY_SECONDS)),  # noqa: S311 # nosec B311
             ("Content-Length", str(len(content))),
         ]
         if body is None:
@@ -236,13 +238,14 @@ def _fields(shell: Shell, body: bytes) -> str:
     """The form's values as hidden fields, and those that people gave as they read them; in the
     place of a secret an empty field that asks for it again."""
     try:
-        pairs = parse_qsl(body.decode(), True, max_num_fields=bounds.MAX_FIELDS)
+        sent = body.decode()
+        pairs = list(pairs_of(sent)) if sent.count("&") < bounds.MAX_FIELDS else []
     except ValueError:
         pairs = []
     hidden, shown = [], []
     for name, value in pairs:
         field = name.removeprefix("typed-")
-        label, key, text = shell.labels.get(field), html.escape(name), html.escape(value)
+        label, key, text = shell.labels.get(field), _escaped(name), _escaped(value)
         if field in shell.secrets:
             if value:
                 shown.append(
@@ -263,6 +266,11 @@ def _fields(shell: Shell, body: bytes) -> str:
     return "".join(hidden + shown)
 
 
+def _escaped(text: str) -> str:
+    """For HTML. Names, choices and numbers, which most values are, need no look at each letter."""
+    return text if text.isidentifier() or text.isdigit() else html.escape(text)
+
+
 def _body(environ: WSGIEnvironment) -> bytes | None:
     """What was sent, if it is a form of the usual kind; None for what is left unread."""
     try:
@@ -277,5 +285,7 @@ def _body(environ: WSGIEnvironment) -> bytes | None:
 
 
 def _cookie(cookies: str, name: str) -> str:
+    if name not in cookies:
+        return ""
     found = re.search(rf"(?:^|;\s*){name}=([\w-]{{1,40}})(?:;|$)", cookies)
     return found[1] if found else ""

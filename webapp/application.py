@@ -6,7 +6,7 @@ Flask's own way.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from io import BytesIO
 from itertools import chain
@@ -117,7 +117,7 @@ class Asked(Request):
         if "form" in self.__dict__ or not body or not body.isascii() or self.mimetype != FORM:
             super()._load_form_data()
             return
-        form = _values(_pairs(body.decode("ascii")))
+        form = _values(pairs_of(body.decode("ascii")))
         self.__dict__.update(stream=BytesIO(), form=form, files=_Values())
 
 
@@ -132,8 +132,8 @@ def _read(stream: Any, size: int) -> bytes:
     return body
 
 
-def _pairs(body: str) -> Iterable[tuple[str, str]]:
-    """Names and values of a form."""
+def pairs_of(body: str) -> Iterator[tuple[str, str]]:
+    """Names and values of a form as browsers send it (`application/x-www-form-urlencoded`)."""
     for part in body.replace("+", " ").split("&"):
         name, _, value = part.partition("=")
         if "%" in name:  # what is no UTF-8 stays as it was sent

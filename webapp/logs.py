@@ -8,6 +8,7 @@ A process that serves or works writes a line for each record, request and job to
 JSON for programs, or text for people.
 """
 
+import atexit
 import contextlib
 import hashlib
 import json
@@ -16,6 +17,7 @@ import os
 import re
 import sys
 import threading
+from collections import deque
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import cache
@@ -163,15 +165,52 @@ def to_stderr(given: str) -> None:
         server.handlers, server.propagate = [], True
 
 
-def request(trace_id: str, method: str, route: str, status: int, ms: float, sql: int) -> None:
+TOGETHER = 12
+"""Lines in one write: as many as are never torn apart in a pipe that several processes write to
+(4,096 bytes; a line has 330 at most)."""
+_later: deque[str] = deque()
+
+
+def request(
+    trace_id: str,
+    method: str,
+    route: str,
+    status: int,
+    ms: float,
+    sql: int,
+    at_once: bool = True,
+) -> None:
     """Write the line of a request. Nothing in it is anybody's words, so that nothing is masked:
-    `route` is a rule of the URL map and `method` one of ours."""
+    `route` is a rule of the URL map and `method` one of ours. One that is not to be written at once
+    goes with the next one that is, or with some more of its kind."""
     if _Output.format == "json":
         level = "error" if status >= 500 else "info"
         values = (_now(), level, trace_id, method, _quoted(route), status, ms, sql)
-        _write(_REQUEST % values)
+        line = _REQUEST % values
     elif _Output.format:
-        _write(f"{method} {route or '-'} {status} {ms:.1f} ms, {sql} SQL [{trace_id}]\n")
+        line = f"{method} {route or '-'} {status} {ms:.1f} ms, {sql} SQL [{trace_id}]\n"
+    else:
+        return
+    if not at_once:
+        _later.append(line)
+        if len(_later) >= TOGETHER:
+            _write_later()
+        return
+    if _later:
+        _write_later()
+    _write(line)
+
+
+def _write_later() -> None:
+    lines: list[str] = []
+    with contextlib.suppress(IndexError):  # another thread took the last one
+        while len(lines) < TOGETHER:
+            lines.append(_later.popleft())
+    if lines:
+        _write("".join(lines))
+
+
+atexit.register(_write_later)
 
 
 def job(level: str, **told: Any) -> None:

@@ -1,7 +1,7 @@
 """One request, or one job, from its beginning to its end: the id by which its lines in the log
 belong together, and what it cost in SQL."""
 
-import os
+import random
 import re
 from contextvars import ContextVar
 from typing import Any
@@ -14,15 +14,22 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:=@+/-]{7,63}", re.ASCII)
 class Trace:
     """What is remembered while a request, or a job, is under way."""
 
-    __slots__ = ("id", "route", "statements")
+    __slots__ = ("id", "is_refused", "route", "statements")
 
     def __init__(self, given: str = "") -> None:
         """`given`: the id that a proxy passed on. It is taken when it is 8 to 64 letters, digits
         and the marks that ids have, so that it can stand in a header, a line and a page; a new one
         is made otherwise."""
-        self.id = given if given and _ID.fullmatch(given) else os.urandom(8).hex()
+        self.id = given if given and _ID.fullmatch(given) else _new_id()
+        self.is_refused = False
+        """There is too much to do: the less is done with it, the better."""
         self.route = ""
         self.statements = 0
+
+
+def _new_id() -> str:
+    """Nobody's secret; asking the system for it would hand the interpreter to another thread."""
+    return f"{random.getrandbits(64):016x}"  # nosec B311
 
 
 _current: ContextVar[Trace | None] = ContextVar("trace", default=None)

@@ -57,4 +57,5 @@ class Watching:
             if method not in meters.METHODS:
                 method = meters.OTHER
             meters.request(mine.route, method, status, seconds)
-            logs.request(mine.id, method, mine.route, status, seconds * 1000, mine.statements)
+            told = mine.id, method, mine.route, status, seconds * 1000, mine.statements
+            logs.request(*told, at_once=not mine.is_refused)

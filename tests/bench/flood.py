@@ -15,12 +15,16 @@ missing from the full rate then is what refusing costs the server, and the kerne
 
 import argparse
 import asyncio
+import itertools
+import re
 import sys
 import tempfile
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from tests.bench.flat import percentile
@@ -34,7 +38,8 @@ PEOPLE = 16
 AT_A_TIME = 8
 TIMES = 5
 MOST_OPEN = 400
-"""Connections at a time; who comes while there are as many is counted as unheard."""
+"""People with a connection each; a request that comes while all of them wait is counted as not
+sent."""
 
 Answers = dict[int, list[float]]
 """Status (0: none came) -> milliseconds."""
@@ -54,7 +59,7 @@ def requests_of(base: str) -> list[bytes]:
         _, values = visitor.filled(page, typed, "save")
         body = urlencode(list(values.items(multi=True)))
         cookie = "; ".join(f"{name}={value}" for name, value in visitor.cookies.items())
-        head = f"Host: {host}\r\nCookie: {cookie}\r\nConnection: close\r\n"
+        head = f"Host: {host}\r\nCookie: {cookie}\r\n"
         made.append(f"GET {page.path} HTTP/1.1\r\n{head}\r\n".encode())
         made.append(
             f"POST {page.path} HTTP/1.1\r\n{head}Sec-Fetch-Site: same-origin\r\n"
@@ -64,35 +69,79 @@ def requests_of(base: str) -> list[bytes]:
     return made
 
 
-async def ask(port: int, sent: bytes, answers: Answers) -> None:
-    """Send one request on a connection of its own and note its answer."""
-    begun, status = time.perf_counter(), 0
-    try:
-        async with asyncio.timeout(20):
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            try:
-                writer.write(sent)
-                answer = await reader.read()
-                status = int(answer[9:12])
-            finally:
-                writer.close()
-    except (OSError, TimeoutError, ValueError):
-        pass
-    answers[status].append((time.perf_counter() - begun) * 1000)
+class Connection(asyncio.Protocol):
+    """A browser's connection: one request at a time, the next on the same one. (Streams would take
+    a core for asking 2,000 times a second.)"""
+
+    def __init__(self, answers: Answers, given_back: Callable[["Connection"], None]) -> None:
+        """`given_back` is told of the connection after each answer, and when it is lost."""
+        self._answers, self._given_back = answers, given_back
+        self._heard, self._begun = b"", 0.0
+        self._transport: Any = None
+        self.is_open = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """It can be used."""
+        self._transport, self.is_open = transport, True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The server hung up."""
+        self.is_open = False
+        if self._begun:
+            self._over(0)
+
+    def ask(self, sent: bytes) -> None:
+        """Send one request; its answer is noted when all of it is there."""
+        self._begun = time.perf_counter()
+        self._transport.write(sent)
+
+    def data_received(self, data: bytes) -> None:
+        """Part of an answer."""
+        self._heard += data
+        head, there, body = self._heard.partition(b"\r\n\r\n")
+        if there and len(body) >= int(_LENGTH.search(head)[1]):  # type: ignore[index]
+            self._over(int(self._heard[9:12]))
+
+    def _over(self, status: int) -> None:
+        self._answers[status].append((time.perf_counter() - self._begun) * 1000)
+        self._heard, self._begun = b"", 0.0
+        self._given_back(self)
+
+    def close(self) -> None:
+        """Hang up."""
+        self._transport.close()
+
+
+_LENGTH = re.compile(rb"(?i)\r\ncontent-length: *(\d+)")
+
+
+async def _connected(port: int, many: int, answers: Answers, given_back: Any) -> list[Connection]:
+    loop = asyncio.get_running_loop()
+    made = []
+    for _ in range(many):
+        _transport, one = await loop.create_connection(
+            lambda: Connection(answers, given_back), "127.0.0.1", port
+        )
+        made.append(one)
+    return made
 
 
 async def as_fast_as_it_goes(port: int, made: list[bytes], seconds: float) -> float:
     """Answers a second."""
     answers: Answers = defaultdict(list)
     until = time.monotonic() + seconds
+    turn = itertools.cycle(made)
 
-    async def one(number: int) -> None:
-        turn = number
-        while time.monotonic() < until:
-            await ask(port, made[turn % len(made)], answers)
-            turn += AT_A_TIME + 1
+    def again(one: Connection) -> None:
+        if time.monotonic() < until:
+            one.ask(next(turn))
 
-    await asyncio.gather(*map(one, range(AT_A_TIME)))
+    connections = await _connected(port, AT_A_TIME, answers, again)
+    for one in connections:
+        again(one)
+    await asyncio.sleep(seconds + 0.5)
+    for one in connections:
+        one.close()
     assert set(answers) <= {200, 303}, {status: len(t) for status, t in answers.items()}
     return sum(map(len, answers.values())) / seconds
 
@@ -100,20 +149,23 @@ async def as_fast_as_it_goes(port: int, made: list[bytes], seconds: float) -> fl
 async def by_the_clock(port: int, made: list[bytes], rate: float, seconds: float) -> Answers:
     """Answers to requests that come at this rate, whatever becomes of those before."""
     answers: Answers = defaultdict(list)
-    running: set[asyncio.Task[None]] = set()
-    begun, sent = time.monotonic(), 0
+    idle: list[Connection] = []
+    connections = await _connected(port, MOST_OPEN, answers, lambda one: idle.append(one))
+    idle += connections
+    begun, sent, turn = time.monotonic(), 0, itertools.cycle(made)
     while (passed := time.monotonic() - begun) < seconds:
         while sent < passed * rate:
-            if len(running) < MOST_OPEN:
-                task = asyncio.create_task(ask(port, made[sent % len(made)], answers))
-                running.add(task)
-                task.add_done_callback(running.discard)
+            sent += 1
+            while idle and not idle[-1].is_open:
+                idle.pop()
+            if idle:
+                idle.pop().ask(next(turn))
             else:
                 answers[-1].append(0)
-            sent += 1
         await asyncio.sleep(0.002)
-    if running:
-        await asyncio.wait(running)
+    await asyncio.sleep(min(5, 2 * seconds))
+    for one in connections:
+        one.close()
     return answers
 
 

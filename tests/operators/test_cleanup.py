@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import Engine, func, insert, select, text, update
+from sqlalchemy import Engine, event, func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from tests.conftest import MakeApp
@@ -299,6 +299,22 @@ def test_batches_follow_from_the_time_that_others_wait_for_them(
         batches = cleanup._batches(old, OnboardingSession.updated_at, by, hours=24)
         found = [size for size, _ in itertools.islice(batches, len(sizes))]
     assert found == sizes
+
+
+def test_sqlite_reads_what_goes_before_it_is_locked(app: Flask) -> None:
+    """What was left behind long ago comes from the disk, and every save would wait for that."""
+    sent: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, sql: str, *_rest: Any) -> None:
+        sent.append(sql)
+
+    with app.app_context():
+        sessions(hours=48, count=3)
+        event.listen(db.engine, "before_cursor_execute", note)
+        assert cleanup.run(24).deleted == 3
+    locked = next(place for place, sql in enumerate(sent) if sql.startswith("BEGIN"))
+    for table in session_tables():
+        assert any(f"FROM {table.name}" in " ".join(sql.split()) for sql in sent[:locked])
 
 
 def test_sqlite_saves_come_upon_a_pause_and_upon_no_log_that_the_cleanup_left(

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 from flask import Flask
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, text
+from sqlalchemy.exc import DBAPIError
 
 from tests.support.databases import TOP, settings
 from tests.wizard.samples import GOOD, OPENAI_KEY, age, begin, by, filled, read, save, step, walk
@@ -48,6 +49,27 @@ def test_a_database_that_somebody_holds_is_told_in_a_sentence(
     assert "run the command again" in result.stderr
     assert "Traceback" not in result.output
     assert run(app, "erase", session_id, "--yes").exit_code == 0
+
+
+def test_a_database_that_is_not_migrated_is_told_in_a_sentence(any_app: Flask) -> None:
+    with any_app.app_context(), db.engine.begin() as connection:
+        connection.execute(text("ALTER TABLE funnel_counts RENAME TO of_later"))
+    result = run(any_app, "stats")
+    assert result.exit_code == os.EX_TEMPFAIL
+    assert "funnel_counts" in result.stderr
+    assert "db upgrade" in result.stderr
+
+
+def test_a_fault_of_ours_keeps_its_traceback(
+    any_app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_args: object, **_more: object) -> None:
+        with db.engine.begin() as connection:
+            connection.execute(text("SELECT of FROM WHERE"))
+
+    monkeypatch.setattr("webapp.operators.cleanup.run", broken)
+    result = run(any_app, "cleanup", "--yes")
+    assert isinstance(result.exception, DBAPIError)
 
 
 # verify

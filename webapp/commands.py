@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 from flask.cli import AppGroup
+from sqlalchemy.exc import DBAPIError
 
 from webapp.legacy import models  # noqa: F401 - a migration compares the tables of all
 
@@ -29,14 +30,25 @@ class LoadedLate(AppGroup):
 
         try:
             return super().invoke(ctx)
-        except errors.DATABASE_ERRORS as error:
-            said = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
-            click.echo(
-                f"The database did not do it: {logs.mask(said)}\n"
-                "What was done before that stays done; run the command again.",
-                err=True,
-            )
+        except (*errors.DATABASE_ERRORS, DBAPIError) as error:
+            cause = getattr(error, "orig", None) or error
+            said = str(cause).strip().partition("\n")[0]
+            is_behind = type(cause).__name__ in _UNDEFINED or said.startswith(_NO_SUCH)
+            is_ours = getattr(cause, "sqlite_errorcode", 0) == _SQL_FAULT
+            is_ours = is_ours or not isinstance(error, errors.DATABASE_ERRORS)
+            if is_ours and not is_behind:
+                raise  # with its traceback
+            click.echo(f"The database did not do it: {logs.mask(said)}", err=True)
+            click.echo(_BEHIND if is_behind else _AGAIN, err=True)
             sys.exit(os.EX_TEMPFAIL)
+
+
+_UNDEFINED, _NO_SUCH = {"UndefinedTable", "UndefinedColumn"}, ("no such table", "no such column")
+"""What PostgreSQL and SQLite say of a database that is older than the code."""
+_SQL_FAULT = 1
+"""SQLite's SQLITE_ERROR: not of the database, but of what it was told."""
+_BEHIND = "Is it migrated? Run `flask --app wsgi db upgrade`, then the command again."
+_AGAIN = "What was done before that stays done; run the command again."
 
 
 def _loaded() -> click.Group:

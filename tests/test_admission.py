@@ -6,9 +6,9 @@ import sqlite3
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -19,6 +19,7 @@ from werkzeug.test import EnvironBuilder, run_wsgi_app
 from tests.conftest import MakeApp, StartServer
 from tests.journeys.walk import ANSWERS, KEYS, SAME_ORIGIN, begin, path_of, sql, walk
 from tests.support.databases import TOP
+from tests.support.overload import full
 from tests.support.pages import HOST, Page, PageClient, Value
 from tests.support.server import serve_command
 from tests.support.visitors import Visitor
@@ -119,25 +120,9 @@ def _pairs(values: MultiDict[str, str]) -> list[tuple[str, str]]:
     return sorted((name, "\r\n".join(text.splitlines())) for name, text in values.items(multi=True))
 
 
-@contextmanager
-def _full(app: Flask) -> Iterator[None]:
-    """Every place at work and in the waiting room is taken."""
-    door: Any = app.wsgi_app
-    while not isinstance(door, Admission):
-        door = door._app
-    assert isinstance(door, Admission)
-    room, door._room = door._room, 0
-    slots = [door._free.acquire(blocking=False) for _ in range(99)].count(True)
-    assert slots == app.extensions["settings"].threads
-    yield
-    door._room = room
-    for _ in range(slots):
-        door._free.release()
-
-
 def test_a_page_says_so_and_tries_again_by_itself(app: Flask, client: PageClient) -> None:
     walk(client, until="research")
-    with _full(app):
+    with full(app):
         page = client.get(path_of("research"), 503)
         assert 1 <= int(page.headers["Retry-After"]) <= 10
         assert page.find("//noscript/meta[@http-equiv='refresh']")
@@ -158,7 +143,7 @@ def test_a_page_says_so_and_tries_again_by_itself(app: Flask, client: PageClient
 def test_each_refusal_tells_the_id_of_its_own_request(app: Flask) -> None:
     """Though it is rendered once: whoever quotes another's finds another's lines in the log."""
     client = app.test_client()
-    with _full(app):
+    with full(app):
         pages = [client.get(path_of("research")) for _ in range(3)]
         documents = [client.get("/api/onboarding/status") for _ in range(3)]
     for one in pages:
@@ -178,7 +163,7 @@ def test_it_says_so_in_the_readers_language_and_colours(
     usual = client.get(f"/onboarding/?lang={language}")
     if theme:
         client.flask.set_cookie("theme", theme)
-    with _full(app):
+    with full(app):
         page = client.get("/onboarding/", 503)
         spoken = PageClient(app).get(
             "/onboarding/", 503, headers={"Accept-Language": f"xx, {language};q=0.5"}
@@ -196,7 +181,7 @@ def test_a_form_comes_back_with_what_was_typed_and_one_button_that_sends_it_agai
     app: Flask, client: PageClient, slug: str
 ) -> None:
     page = walk(client, until=slug)
-    with _full(app):
+    with full(app):
         refused = client.submit(page, ANSWERS[slug], "save", status=503)
         again = client.submit(
             refused, KEYS if slug == "api-keys" else {}, status=503
@@ -228,7 +213,7 @@ def test_what_was_typed_is_shown_as_text_and_in_the_words_of_the_form(
         "<!-- what was typed -->",
         "industry": "時計",
     }
-    with _full(app):
+    with full(app):
         refused = client.submit(page, typed, "save", status=503)
     shown = refused.text("//main")
     assert str(typed["business_description"]) in shown
@@ -250,7 +235,7 @@ def test_another_site_gets_nothing_of_it_back(
 ) -> None:
     page = walk(client, until="website")
     sent = page.form().filled({"industry": "filled in elsewhere"}, "save")
-    with _full(app):
+    with full(app):
         refused = client.post(page.path, sent, 503, headers)
     assert "filled in elsewhere" not in refused.source
     assert not refused.find("//form")
@@ -261,13 +246,13 @@ def test_another_site_gets_nothing_of_it_back(
 )
 def test_other_posts_get_the_plain_page(app: Flask, client: PageClient, path: str) -> None:
     begin(client)
-    with _full(app):
+    with full(app):
         refused = client.post(path, {"industry": "watches"}, 503, SAME_ORIGIN)
     assert "watches" not in refused.source
 
 
 def test_the_api_answers_a_problem_document(app: Flask) -> None:
-    with _full(app):
+    with full(app):
         answer = app.test_client().post("/api/onboarding/start", json={})
     assert answer.status_code == 503
     assert answer.mimetype == "application/problem+json"
@@ -279,7 +264,7 @@ def test_the_api_answers_a_problem_document(app: Flask) -> None:
 def test_a_body_that_is_too_large_or_no_form_is_left_alone(app: Flask) -> None:
     client = app.test_client()
     path = path_of("website")
-    with _full(app):
+    with full(app):
         large = client.post(path, data={"industry": "x" * 300_000}, headers=SAME_ORIGIN)
         broken = client.post(
             path,
@@ -314,7 +299,7 @@ def test_one_is_refused_at_a_time_but_nobody_waits_for_a_slow_sender(app: Flask)
         content_type="application/x-www-form-urlencoded",
     ).get_environ()  # fmt: skip
     slow["wsgi.input"] = body
-    with _full(app), ThreadPoolExecutor(1) as threads:
+    with full(app), ThreadPoolExecutor(1) as threads:
         answer = threads.submit(run_wsgi_app, app, slow)
         assert body.asked.wait(5)
         assert app.test_client().get(path).status_code == 503

@@ -11,9 +11,9 @@ from flask import Flask
 from tests.conftest import MakeApp
 from tests.journeys import walk
 from tests.support.counting import count_statements
+from tests.support.overload import full
 from tests.support.pages import PageClient
 from webapp import jobs, logs, trace
-from webapp.admission import Admission
 from webapp.extensions import db
 from webapp.steps.website.task import AnalysisTask
 
@@ -50,17 +50,14 @@ def test_refusals_are_lines_too_and_go_several_at_a_time(
     writes: list[str] = []
     monkeypatch.setattr(logs._Output, "format", "json")
     monkeypatch.setattr(logs, "_write", writes.append)
-    door: Any = app.wsgi_app
-    while not isinstance(door, Admission):
-        door = door._app
-    client, given = app.test_client(), "x" * 64  # the longest id that a proxy could pass on
-    with monkeypatch.context() as full:
-        full.setattr(door, "_enter", lambda: False)
+    client = app.test_client()
+    with full(app):
         answers = [client.get("/") for _ in range(30)]
         assert [len(text.splitlines()) for text in writes] == [logs.TOGETHER] * 2
     client.get("/healthz")
     assert [len(text.splitlines()) for text in writes] == [logs.TOGETHER] * 2 + [6, 1]
-    assert max(map(len, writes)) + logs.TOGETHER * (len(given) - 16) <= 4096  # with longer ids
+    longer = 64 - 16  # than the ids here are those that a proxy may pass on
+    assert max(map(len, writes)) + logs.TOGETHER * longer <= 4096
     lines = [json.loads(line) for line in "".join(writes).splitlines()]
     assert [line["id"] for line in lines[:-1]] == [one.headers["X-Request-ID"] for one in answers]
     assert {line["status"] for line in lines[:-1]} == {503}

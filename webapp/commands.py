@@ -35,8 +35,7 @@ class LoadedLate(AppGroup):
             said = str(cause).strip().partition("\n")[0]
             is_behind = type(cause).__name__ in _UNDEFINED or said.startswith(_NO_SUCH)
             is_ours = getattr(cause, "sqlite_errorcode", 0) == _SQL_FAULT
-            is_ours = is_ours or not isinstance(error, errors.DATABASE_ERRORS)
-            if is_ours and not is_behind:
+            if not is_behind and (is_ours or not errors.is_database_away(error)):
                 raise  # with its traceback
             click.echo(f"The database did not do it: {logs.mask(said)}", err=True)
             click.echo(_BEHIND if is_behind else _AGAIN, err=True)

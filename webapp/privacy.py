@@ -17,6 +17,7 @@ from webapp import audit
 from webapp.extensions import Base, db, transaction
 from webapp.identity import anonymous
 from webapp.identity.caller import Caller
+from webapp.rows import owned_by
 from webapp.texts import gettext as _
 from webapp.texts import lazy_gettext as _l
 from webapp.types import now
@@ -46,13 +47,7 @@ _NAMES = {
 
 def owned(metadata: Any = Base.metadata) -> list[Table]:
     """The tables whose rows belong to sessions, parents first."""
-    found = {SESSIONS.name}
-    tables = []
-    for table in metadata.sorted_tables:
-        if any(key.column.table.name in found for key in table.foreign_keys):
-            found.add(table.name)
-            tables.append(table)
-    return tables
+    return owned_by(SESSIONS.name, metadata)
 
 
 def export(session_id: str, metadata: Any = Base.metadata) -> dict[str, Any] | None:

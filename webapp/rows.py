@@ -9,12 +9,23 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, LargeBinary, bindparam, insert, inspect, select, update
+from sqlalchemy import ColumnElement, LargeBinary, Table, bindparam, insert, inspect, select, update
 from sqlalchemy.orm.attributes import instance_state, set_committed_value
 
-from webapp.extensions import Model, db, insert_into
+from webapp.extensions import Base, Model, db, insert_into
 from webapp.prepared import Convert, Prepared, converted
 from webapp.types import JSON, UTCDateTime, as_hex, now, read_moment, rows_as_json
+
+
+def owned_by(name: str, metadata: Any = Base.metadata) -> list[Table]:
+    """The tables whose rows belong to rows of the table of this name, parents first."""
+    found = {name}
+    tables = []
+    for table in metadata.sorted_tables:
+        if any(key.column.table.name in found for key in table.foreign_keys):
+            found.add(table.name)
+            tables.append(table)
+    return tables
 
 
 def as_read(model: Any, values: Mapping[str, Any], attach: bool = False) -> Any:

@@ -14,8 +14,9 @@ from webapp import audit, tally, webhooks
 from webapp.apidoc import BOOLEAN, INTEGER, MOMENT, STRING, Operation, answer, documented
 from webapp.config import settings
 from webapp.errors import problem
-from webapp.extensions import Base, checkpoint, csrf, db, transaction
+from webapp.extensions import checkpoint, csrf, db, transaction
 from webapp.operators.door import refusal
+from webapp.rows import owned_by
 from webapp.types import now
 from webapp.wizard import history
 from webapp.wizard.links import ResumeLink
@@ -158,10 +159,9 @@ def _read_ahead(chosen: Any) -> None:
     """Have SQLite read what is to be deleted before it is locked. The oldest sessions are what the
     memory has forgotten first: reading one from a disk can take longer than all else with it."""
     ids = list(db.session.scalars(chosen))
-    for table in Base.metadata.tables.values():
-        if any(key.column is OnboardingSession.__table__.c.id for key in table.foreign_keys):
-            rows = select(text("*")).select_from(table).where(table.c.session_id.in_(ids))
-            db.session.execute(rows).all()
+    for table in owned_by(OnboardingSession.__tablename__):
+        rows = select(text("*")).select_from(table).where(table.c.session_id.in_(ids))
+        db.session.execute(rows).all()
 
 
 def _abandoned(cutoff: datetime) -> ColumnElement[bool]:

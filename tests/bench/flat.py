@@ -6,7 +6,8 @@ Both databases were filled by `tests.bench.fill`. In each round a new visitor wa
 page of each database in turn, and looks at the pages of sessions that are there already, drawn by
 chance; so whatever else the machine does slows both. Printed are p50 and p99 of each kind of
 request in milliseconds, as the application needs them (in this process, without the network), and
-the ratios. Exit status 1 when the median of a page, or the whole, is slower than allowed.
+the ratios. Exit status 1 when the median of a page, or the whole, is slower than allowed. The
+funnel's page sums up days and not sessions: it has a limit of its own, and is no part of the whole.
 """
 
 import argparse
@@ -22,18 +23,21 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from tests.journeys.walk import ANSWERS, SLUGS, path_of
 from tests.support.databases import settings
 from tests.support.pages import PageClient
 from webapp import create_app
 from webapp.extensions import db
-from webapp.wizard.models import OnboardingSession
+from webapp.wizard.models import OnboardingSession, StepProgress
 
 ALLOWED = 1.2
+FUNNEL, FUNNEL_MS = "GET operators", 500
 TOKEN = "a token of operators for measuring"
-DRAWN = 400
+DRAWN = 600
+TURNS = (0, 1, 0, 2, 0, 3, 0, 4, 0, 5, 0, 6)
+"""The step of the session that is looked at, 0 for a completed one."""
 
 Times = dict[str, list[float]]
 
@@ -70,17 +74,19 @@ class Side:
         with self.app.app_context():
             self.sessions = self._drawn()
 
-    def _drawn(self) -> list[tuple[str, bool]]:
-        """Ids of anonymous sessions, from all over the table, and whether they are completed."""
-        found: list[tuple[str, bool]] = []
+    def _drawn(self) -> dict[int, list[str]]:
+        """Ids of anonymous sessions from all over the table, by the step that they stand at, 0 for
+        completed ones: both databases are compared at the same steps, which differ in cost."""
+        found: dict[int, list[str]] = defaultdict(list)
         chance = random.Random(4)  # noqa: S311
         row = OnboardingSession
-        while len(found) < DRAWN:
+        for _ in range(DRAWN):
             near = f"{chance.getrandbits(32):08x}"
             query = select(row.id, row.completed, row.user_id).where(row.id > near)
             one = db.session.execute(query.order_by(row.id).limit(1)).first()
             if one and one.user_id is None:
-                found.append((one.id, one.completed))
+                mine = select(func.count()).where(StepProgress.session_id == one.id)
+                found[0 if one.completed else db.session.scalar(mine) or 1].append(one.id)
         return found
 
     def walk(self) -> None:
@@ -111,7 +117,9 @@ class Side:
         """At a session that has been there for long, and at the funnel. What the first request of
         somebody who was away reads from the disk is not measured: how long that takes says the
         disk, and how much of the database the memory holds."""
-        session_id, completed = self.sessions[turn % len(self.sessions)]
+        step = TURNS[turn % len(TURNS)]
+        drawn = self.sessions[step]
+        session_id = drawn[turn // len(TURNS) % len(drawn)]
         browser = self.app.test_client()
         with browser.session_transaction() as cookie:
             cookie["sid"] = session_id
@@ -119,14 +127,14 @@ class Side:
             answer = browser.get(f"/onboarding/{path}")
         with self.clock.naming("old: GET resume"):
             answer = browser.get("/onboarding/")
-        name = "old: GET summary" if completed else "old: GET step"
+        name = "old: GET step" if step else "old: GET summary"
         with self.clock.naming(name):
             page = browser.get(answer.headers["Location"])
         assert page.status_code == 200, (name, page.status)
         with self.clock.naming("old: GET history"):
             browser.get("/onboarding/history")
         bearer = {"Authorization": f"Bearer {TOKEN}"}
-        with self.clock.naming("GET operators"):
+        with self.clock.naming(FUNNEL):
             funnel = self.app.test_client().get("/operators/?days=all", headers=bearer)
         assert funnel.status_code == 200
 
@@ -163,15 +171,16 @@ def main() -> int:
     print(f"{'':<20}{'p50':>8}{'p50':>8}{'ratio':>7}{'p99':>9}{'p99':>9}{'ratio':>7}")  # noqa: T201
     all_small, all_big, faults = [], [], []
     for name, small, big in [*rows, ("all", all_small, all_big)]:
-        if name != "all":
+        if name not in ("all", FUNNEL):
             all_small += small
             all_big += big
         a, b = statistics.median(small), statistics.median(big)
         c, d = percentile(small, 0.99), percentile(big, 0.99)
         print(f"{name:<20}{a:8.2f}{b:8.2f}{b / a:7.2f}{c:9.2f}{d:9.2f}{d / c:7.2f}")  # noqa: T201
-        if b / a > ALLOWED or (name == "all" and d / c > ALLOWED):
+        too_slow = b > FUNNEL_MS if name == FUNNEL else b / a > ALLOWED
+        if too_slow or (name == "all" and d / c > ALLOWED):
             faults.append(name)
-    print(f"slower than {ALLOWED} times: {', '.join(faults) or 'nothing'}")  # noqa: T201
+    print(f"slower than allowed: {', '.join(faults) or 'nothing'}")  # noqa: T201
     return 1 if faults else 0
 
 

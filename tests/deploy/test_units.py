@@ -26,9 +26,9 @@ def command_of(unit: Path) -> list[str]:
 
 
 def served_by_make() -> list[str]:
-    """What `make run` serves with, from `-m granian` on, its three variables by name."""
+    """What `make run` gives to Python, its three variables by name."""
     command = serve_command({"HOST": "<HOST>", "PORT": "<PORT>", "WORKERS": "<WORKERS>"})
-    return command[command.index("-m") :]
+    return command[command.index("-OO") :]
 
 
 def known_settings() -> set[str]:
@@ -59,7 +59,8 @@ def test_units_name_what_is_there(unit: Path) -> None:
         return
     assert f"WorkingDirectory={HOME}\n" in text
     assert "EnvironmentFile=/etc/onward/onward.env\n" in text
-    program, _m, module, *_rest = command_of(unit)
+    program, *arguments = command_of(unit)
+    module = arguments[arguments.index("-m") + 1]
     assert program == f"{HOME}/.venv/bin/python"
     assert module in {"granian", "flask"} or (TOP / f"{module.replace('.', '/')}.py").exists()
     documents = re.findall(rf"file://{HOME}/(\S+)", text)

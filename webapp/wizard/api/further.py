@@ -46,7 +46,8 @@ def _reads(call: Reads, step: Step | None) -> Route:
 
 
 def _saves(call: Saves, step: Step | None) -> Route:
-    assert step is not None, call.path  # noqa: S101 - a fault of the declaration, told at start
+    if step is None:
+        raise LookupError(f"a change of no step: {call.path}")
 
     def answer(given: Given, **params: str) -> Answer | Response:
         if store.journey().get(step.slug) is None:
@@ -92,7 +93,8 @@ def _save(call: Saves, caller: Caller, step: Step, form: StepForm, base: int | N
 
 
 def _changes(call: Changes, step: Step | None) -> Route:
-    assert step is not None, call.path  # noqa: S101 - a fault of the declaration, told at start
+    if step is None:
+        raise LookupError(f"a change of no step: {call.path}")
 
     def answer(given: Given, **params: str) -> Answer:
         store.require(given.caller)

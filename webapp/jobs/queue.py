@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, Protocol
 
 from flask import Flask, current_app
@@ -13,9 +14,11 @@ from sqlalchemy import (
     DateTime,
     ForeignKey,
     Index,
+    Integer,
     Interval,
     String,
     UniqueConstraint,
+    bindparam,
     delete,
     exists,
     func,
@@ -32,6 +35,7 @@ from sqlalchemy.orm import Mapped, aliased, mapped_column
 from webapp import logs, meters, trace
 from webapp.errors import is_database_away
 from webapp.extensions import Model, after_commit, db, insert_into, transaction
+from webapp.prepared import Prepared
 from webapp.types import UTCDateTime, now
 
 log = logging.getLogger(__name__)
@@ -156,44 +160,63 @@ def add_all(
     holds the session's lock. A save is never refused for it: keep the answer, and the refusal
     beside it, for a second try.
     """
-    others = ~((Job.kind == kind) & Job.subject.in_(subjects))
-    of_session = _count(Job.session_id == (session_id or ""), Job.kind == kind, others)
-    in_all = _count(others, Job.kind.not_in(_kinds_with("unlimited")))
-    has_room = true()
-    if at_most is not None:
-        has_room = (of_session + len(subjects) <= at_most) & (in_all + len(subjects) <= QUEUE_LIMIT)
-    rows = [
-        {
-            "id": literal(str(uuid.uuid4())),
-            "kind": literal(kind),
-            "subject": literal(subject),
-            "session_id": literal(session_id, String),
-            "queued_at": _clock(),
-            "run_after": _clock(),
-            "attempts": literal(0),
-        }
-        for subject in subjects
-    ]
-    wanted = union_all(
-        *(
-            select(*row.values()).where(
-                exists().where(Job.kind == kind, Job.subject == subject) | has_room
-            )
-            for row, subject in zip(rows, subjects, strict=True)
-        )
-    )
-    source: Any = wanted if len(rows) > 1 else wanted.selects[0]
-    insert = insert_into(Job).from_select(list(rows[0]), source)
-    upsert = insert.on_conflict_do_update(
-        index_elements=["kind", "subject"], set_={"kind": insert.excluded.kind}
-    )
-    queued = db.session.scalars(upsert.returning(Job.subject)).all()
+    adding = _adding(len(subjects), at_most is not None, frozenset(_kinds_with("unlimited")))
+    values = {
+        "kind": kind, "session_id": session_id, "owner": session_id or "", "moment": now(),
+        "at_most": at_most, "limit": QUEUE_LIMIT,
+    }  # fmt: skip
+    for number, subject in enumerate(subjects):
+        values |= {f"subject_{number}": subject, f"id_{number}": str(uuid.uuid4())}
+    queued = adding.run(values)
     if queued:
         after_commit(_wake)
     if at_most is None or len(queued) == len(subjects):
         return None
+    others = _others(kind, subjects)
+    of_session = _count(Job.session_id == (session_id or ""), Job.kind == kind, others)
     full = (db.session.scalar(select(of_session)) or 0) + len(subjects) > at_most
     return SESSION_BUSY if full else QUEUE_FULL
+
+
+@lru_cache(maxsize=100)
+def _adding(count: int, is_limited: bool, unlimited: frozenset[str]) -> Prepared:
+    """The statement for so many subjects; `unlimited`: the kinds that QUEUE_LIMIT does not count.
+    Its parameters are of `add_all`."""
+
+    def given(name: str, kind: Any = String) -> Any:
+        return bindparam(name, type_=kind)
+
+    def make() -> Any:
+        kind, subjects = given("kind"), [given(f"subject_{n}") for n in range(count)]
+        others = _others(kind, subjects)
+        has_room = true()
+        if is_limited:
+            of_session = _count(Job.session_id == given("owner"), Job.kind == kind, others)
+            in_all = _count(others, *(Job.kind != one for one in sorted(unlimited)))
+            has_room = (of_session + count <= given("at_most", Integer)) & (
+                in_all + count <= given("limit", Integer)
+            )
+        is_postgres = db.engine.dialect.name == "postgresql"
+        moment = _clock() if is_postgres else given("moment", UTCDateTime)
+        names = ["id", "kind", "subject", "session_id", "queued_at", "run_after", "attempts"]
+        rows = [
+            select(
+                *(given(f"id_{n}"), kind, subject, given("session_id")),
+                *(moment, moment, literal(0)),
+            ).where(exists().where(Job.kind == kind, Job.subject == subject) | has_room)
+            for n, subject in enumerate(subjects)
+        ]
+        source: Any = union_all(*rows) if count > 1 else rows[0]
+        insert = insert_into(Job.__table__).from_select(names, source)
+        return insert.on_conflict_do_update(
+            index_elements=["kind", "subject"], set_={"kind": insert.excluded.kind}
+        ).returning(Job.subject)
+
+    return Prepared(make)
+
+
+def _others(kind: Any, subjects: Sequence[Any]) -> Any:
+    return ~((Job.kind == kind) & Job.subject.in_(subjects))
 
 
 def _wake() -> None:

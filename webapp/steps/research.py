@@ -7,9 +7,18 @@ is compared with the user's own site whenever it is shown.
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import CheckConstraint, String, UniqueConstraint, delete, select
+from sqlalchemy import (
+    CheckConstraint,
+    String,
+    UniqueConstraint,
+    bindparam,
+    delete,
+    select,
+    update,
+)
 from sqlalchemy import Text as LongText
 from sqlalchemy.orm import Mapped, mapped_column
 from wtforms import BooleanField, TextAreaField
@@ -20,6 +29,7 @@ from webapp.apidoc import Operation
 from webapp.config import settings
 from webapp.extensions import Model, db, insert_into
 from webapp.languages import listed
+from webapp.prepared import Prepared
 from webapp.readings import address_fault, fault_in_words, warning_in_words
 from webapp.site.address import AddressError, comparable, normalise
 from webapp.site.compare import compare
@@ -327,29 +337,53 @@ def _forget(session_id: str, kept: Sequence[str]) -> None:
 def _read(session_id: str, urls: Sequence[str], moment: datetime) -> None:
     """A row for each address, and a job for each that has no result. Two saves meet in the rows'
     unique constraint, so they never make two."""
-    insert = insert_into(CompetitorAnalysis).values(
-        [
-            {"session_id": session_id, "website_url": url, "status": QUEUED, "queued_at": moment}
-            for url in urls
-        ]
-    )
-    rows = db.session.scalars(
-        insert.on_conflict_do_update(
-            index_elements=["session_id", "website_url"],
-            set_={"website_url": insert.excluded.website_url},  # so that old rows are returned
-        ).returning(CompetitorAnalysis),
-        execution_options={"populate_existing": True},
-    ).all()
-    waiting = [row for row in rows if row.queued_at == moment or row.status == FAILED]
+    values: dict[str, Any] = {"owner": session_id, "status": QUEUED, "moment": moment}
+    for number, url in enumerate(urls):
+        values |= {f"url_{number}": url, f"id_{number}": str(uuid.uuid4())}
+    rows = _naming(len(urls)).run(values)
+    waiting = [row.id for row in rows if row.queued_at == moment or row.status == FAILED]
     if not waiting:
         return
-    refusal = jobs.add_all(
-        COMPETITOR, [row.id for row in waiting], session_id, at_most=MAX_COMPETITORS
-    )
-    for row in waiting:
-        row.status, row.queued_at = (FAILED if refusal else QUEUED), moment
-        row.error_code = refusal.code if refusal else None
-        row.error_message = refusal.sentence if refusal else None
+    refusal = jobs.add_all(COMPETITOR, waiting, session_id, at_most=MAX_COMPETITORS)
+    if refusal or any(row.status == FAILED for row in rows):
+        mine = (CompetitorAnalysis.session_id == session_id) & CompetitorAnalysis.id.in_(waiting)
+        db.session.execute(
+            update(CompetitorAnalysis)
+            .where(mine)
+            .values(
+                status=FAILED if refusal else QUEUED,
+                queued_at=moment,
+                error_code=refusal.code if refusal else None,
+                error_message=refusal.sentence if refusal else None,
+            )
+        )
+
+
+@lru_cache(maxsize=MAX_COMPETITORS)
+def _naming(count: int) -> Prepared:
+    """A row for each of so many addresses, `url_0` and so on; also those that are there already are
+    returned."""
+
+    def make() -> Any:
+        columns = CompetitorAnalysis.__table__.c
+        given = {
+            "session_id": "owner", "status": "status",
+            "queued_at": "moment", "created_at": "moment", "updated_at": "moment",
+        }  # fmt: skip
+        rows = [
+            {
+                name: bindparam(place, type_=columns[name].type)
+                for name, place in {**given, "id": f"id_{n}", "website_url": f"url_{n}"}.items()
+            }
+            for n in range(count)
+        ]
+        insert = insert_into(CompetitorAnalysis.__table__).values(rows)
+        return insert.on_conflict_do_update(
+            index_elements=["session_id", "website_url"],
+            set_={"website_url": insert.excluded.website_url},  # so that old rows are returned
+        ).returning(columns.id, columns.status, columns.queued_at)
+
+    return Prepared(make)
 
 
 def _yes_no(value: bool) -> Any:

@@ -101,7 +101,7 @@ def detect(visit: Visit, what: dict[str, Any], moment: datetime) -> tuple[int, D
         sentence = _("There are %(n)d analyses already: delete one first.", n=MOST_ANALYSES)
         raise Refused({"form": [sentence]})
     if what["found"] is None:
-        analysis = analysis_of(session_id, what["url"], moment)
+        analysis = analysis_of(session_id, what["url"], moment, attach=True)
         failed_untried = analysis.status == FAILED and analysis.error_code in jobs.NO_ROOM
         if not known or failed_untried or (what["again"] and not analysis.under_way):
             queue(analysis, moment)

@@ -1,11 +1,17 @@
 """An address's one row of a session, and having it read."""
 
+import uuid
 from datetime import datetime
+from functools import lru_cache
+from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
+from sqlalchemy.orm.attributes import set_committed_value
 
 from webapp import jobs
-from webapp.extensions import db, insert_into
+from webapp.extensions import insert_into
+from webapp.prepared import Prepared
+from webapp.rows import as_read
 from webapp.site.address import spellings
 from webapp.steps.website.models import FAILED, QUEUED, WebsiteAnalysis
 
@@ -13,34 +19,67 @@ ANALYSE = "website-analysis"
 """The kind of its jobs."""
 
 
-def analysis_of(session_id: str, url: str, moment: datetime) -> WebsiteAnalysis:
-    """The session's one row for this address, made on first need.
+def analysis_of(
+    session_id: str, url: str, moment: datetime, attach: bool = False
+) -> WebsiteAnalysis:
+    """The session's one row for this address, made on first need. `attach`: see `rows.as_read`.
 
     A row under another spelling of it (`www.`, http) takes this one on, so that a site is read once
     however it is written. The session's lock is held: nobody else spells in between.
     """
-    of_session = WebsiteAnalysis.session_id == session_id
-    same = select(WebsiteAnalysis.id).where(
-        of_session, WebsiteAnalysis.website_url.in_(spellings(url))
-    )
-    exact = select(WebsiteAnalysis.id).where(of_session, WebsiteAnalysis.website_url == url)
-    newest = same.order_by(WebsiteAnalysis.updated_at.desc()).limit(1).scalar_subquery()
-    db.session.execute(
-        update(WebsiteAnalysis)
-        .where(of_session, WebsiteAnalysis.id == newest, ~exact.exists())
-        .values(website_url=url)
-        .execution_options(synchronize_session=False)
-    )
-    row = insert_into(WebsiteAnalysis).values(
-        session_id=session_id, website_url=url, status=QUEUED, queued_at=moment
-    )
-    return db.session.scalars(
-        row.on_conflict_do_update(
-            index_elements=["session_id", "website_url"],
-            set_={"website_url": row.excluded.website_url},  # so that the old row is returned
-        ).returning(WebsiteAnalysis),
-        execution_options={"populate_existing": True},
-    ).one()
+    others = spellings(url)
+    owner: dict[str, Any] = {"owner": session_id, "url": url, "moment": moment}
+    _spelling(len(others)).run(owner | {f"other_{n}": one for n, one in enumerate(others)})
+    [row] = _NAME.run(owner | {"id": str(uuid.uuid4()), "status": QUEUED})
+    values = row._asdict()
+    found: WebsiteAnalysis = as_read(WebsiteAnalysis, values, attach)
+    for name, value in values.items():  # one that was read before is out of date
+        set_committed_value(found, name, value)
+    return found
+
+
+def _given(name: str, column: str) -> Any:
+    return bindparam(name, type_=_COLUMNS[column].type)
+
+
+_TABLE: Any = WebsiteAnalysis.__table__
+_COLUMNS = _TABLE.c
+
+
+@lru_cache(maxsize=20)
+def _spelling(count: int) -> Prepared:
+    """Write the newest row under one of so many spellings, `other_0` and so on, as `url`."""
+
+    def make() -> Any:
+        mine = _COLUMNS.session_id == _given("owner", "session_id")
+        others = [_given(f"other_{n}", "website_url") for n in range(count)]
+        same = select(_COLUMNS.id).where(mine, _COLUMNS.website_url.in_(others))
+        newest = same.order_by(_COLUMNS.updated_at.desc()).limit(1).scalar_subquery()
+        url = _given("url", "website_url")
+        exact = select(_COLUMNS.id).where(mine, _COLUMNS.website_url == url)
+        return (
+            update(_TABLE)
+            .where(mine, _COLUMNS.id == newest, ~exact.correlate(None).exists())
+            .values(website_url=url, updated_at=_given("moment", "updated_at"))
+        )
+
+    return Prepared(make)
+
+
+def _naming() -> Any:
+    given = {
+        "session_id": "owner", "id": "id", "website_url": "url", "status": "status",
+        "queued_at": "moment", "created_at": "moment", "updated_at": "moment",
+    }  # fmt: skip
+    values: dict[str, Any] = {name: _given(place, name) for name, place in given.items()}
+    row = insert_into(_TABLE).values(values)
+    return row.on_conflict_do_update(
+        index_elements=["session_id", "website_url"],
+        set_={"website_url": row.excluded.website_url},  # so that the old row is returned
+    ).returning(*[column for column in _COLUMNS if column.name != "page_cache"])
+
+
+_NAME = Prepared(_naming)
 
 
 def queue(analysis: WebsiteAnalysis, moment: datetime) -> None:

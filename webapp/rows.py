@@ -134,18 +134,35 @@ def _updating(model: Any, names: frozenset[str]) -> Prepared:
     return Prepared(make)
 
 
-def upserting(model: Any, changed: Sequence[str]) -> Prepared:
-    """A statement that inserts a whole row or, where its key is there already, sets the columns
-    that are named in `changed`. Its parameters are called like the columns."""
+class Upsert:
+    """Inserts whole rows of a model or, where the key of one is there already, sets the columns
+    that are named in `changed`."""
 
-    def make() -> Any:
-        table = model.__table__
-        upsert = insert_into(table).values({name: bindparam(name) for name in _columns(model)})
+    def __init__(self, model: Any, changed: Sequence[str]) -> None:
+        self._model, self._changed = model, changed
+        self._of_so_many: dict[int, Prepared] = {}
+
+    def run(self, *rows: Mapping[str, Any]) -> None:
+        """Write rows (column -> value) in one statement, in the transaction at hand."""
+        if not rows:
+            return
+        count = len(rows)
+        if (statement := self._of_so_many.get(count)) is None:
+            statement = self._of_so_many[count] = Prepared(lambda: self._make(count))
+        given = {f"{name}_{n}": value for n, row in enumerate(rows) for name, value in row.items()}
+        statement.run(given)
+
+    def _make(self, count: int) -> Any:
+        table = self._model.__table__
+        upsert = insert_into(table).values(
+            [
+                {c.name: bindparam(f"{c.name}_{n}", type_=c.type) for c in table.columns}
+                for n in range(count)
+            ]
+        )
         key = [column.name for column in table.primary_key]
-        new = {name: upsert.excluded[name] for name in changed}
+        new = {name: upsert.excluded[name] for name in self._changed}
         return upsert.on_conflict_do_update(index_elements=key, set_=new)
-
-    return Prepared(make)
 
 
 class _Part(NamedTuple):

@@ -1,7 +1,7 @@
 """Who sent this request: one answer for the pages, one for the API."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from flask import request
@@ -45,6 +45,8 @@ class Caller:
     who: Literal["user", "operator"] = "user"
     """Who acts, for the audit trail; an operator by their `name`."""
     name: str | None = None
+    is_new: bool = field(default=False, compare=False)
+    """The session was made just now: nothing is saved in it, and nobody needs to look."""
 
     @property
     def is_somebody(self) -> bool:

@@ -13,7 +13,7 @@ from wtforms import TextAreaField
 from webapp import apidoc
 from webapp.apidoc import Operation
 from webapp.extensions import Model, db
-from webapp.rows import upserting
+from webapp.rows import Upsert
 from webapp.site.specificity import specificity_loss
 from webapp.texts import gettext as _
 from webapp.texts import lazy_gettext as _l
@@ -162,7 +162,7 @@ class FinishStep(Step):
         return shorten(declaration, 80, placeholder="…") if declaration else None
 
 
-_PUT = upserting(KBlock, ("layer", "content", "loss", "justification", "updated_at"))
+_PUT = Upsert(KBlock, ("layer", "content", "loss", "justification", "updated_at"))
 
 
 def celebration(loss: float) -> dict[str, Any]:

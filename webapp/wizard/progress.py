@@ -48,7 +48,7 @@ def open_session(caller: Caller) -> Caller:
                 device=devices.of_request(),
             )
             if found := session_id if is_new else id_of(mine):
-                return replace(caller, session_id=found)
+                return replace(caller, session_id=found, is_new=is_new)
     raise SessionGone  # erased between two statements
 
 

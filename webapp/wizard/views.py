@@ -70,7 +70,12 @@ def started() -> ResponseReturnValue:
 @bp.post("/start")
 def start() -> ResponseReturnValue:
     """Find or create the caller's session."""
-    visit = visit_or_none() or _open()
+    visit = visit_or_none()
+    if visit is None:
+        opened = _open()
+        if opened.is_new:
+            return to_step(store.journey().steps[0])
+        visit = store.require(opened)
     return on_to(visit)
 
 
@@ -464,10 +469,10 @@ def visit_or_none(step: Step | None = None, everything: bool = False) -> Visit |
     return visit
 
 
-def _open() -> Visit:
+def _open() -> Caller:
     opened = store.open_session(replace(the_caller(), session_id=anonymous.offered_id()))
     anonymous.remember(opened.session_id or "")
-    return store.require(opened)
+    return opened
 
 
 def on_to(visit: Visit) -> ResponseReturnValue:

@@ -10,7 +10,7 @@ from webapp.config import settings
 from webapp.kept import Few
 from webapp.languages import listed
 from webapp.prepared import Prepared
-from webapp.rows import Rows, as_read, upserting
+from webapp.rows import Rows, Upsert, as_read
 from webapp.steps.api_keys.calls import CALLS, stored
 from webapp.steps.api_keys.check import ENDPOINTS, check
 from webapp.steps.api_keys.form import ApiKeysForm
@@ -105,6 +105,7 @@ class ApiKeysStep(Step):
             if name in stored:
                 stored.pop(name)
                 _DROP.run({"owner": visit.session.id, "name": name})
+        sealed_rows = []
         for name, key in _typed(form).items():
             if _holds(stored.get(name), key):
                 continue  # typed again as it is: no change
@@ -119,8 +120,9 @@ class ApiKeysStep(Step):
                 "created_at": before.created_at if before else now,
                 "updated_at": now,
             }
-            _PUT.run(row)
+            sealed_rows.append(row)
             stored[name] = as_read(ApiKey, row)
+        _PUT.run(*sealed_rows)
         visit.keep(self.slug, stored)
 
     def same(self, form: StepForm, answer: dict[str, ApiKey] | None) -> bool:
@@ -234,7 +236,7 @@ _DROP = Prepared(
         ApiKey.session_id == bindparam("owner"), ApiKey.provider == bindparam("name")
     )
 )
-_PUT = upserting(ApiKey, ("ciphertext", "key_id", "last_four", "updated_at"))
+_PUT = Upsert(ApiKey, ("ciphertext", "key_id", "last_four", "updated_at"))
 
 
 def _typed(form: StepForm) -> dict[str, str]:

@@ -119,6 +119,7 @@ class Side:
         disk, and how much of the database the memory holds."""
         step = TURNS[turn % len(TURNS)]
         drawn = self.sessions[step]
+        assert drawn, f"of {DRAWN} sessions drawn by chance none stands at step {step}: fill more"
         session_id = drawn[turn // len(TURNS) % len(drawn)]
         browser = self.app.test_client()
         with browser.session_transaction() as cookie:

@@ -135,34 +135,47 @@ def _updating(model: Any, names: frozenset[str]) -> Prepared:
 
 
 class Upsert:
-    """Inserts whole rows of a model or, where the key of one is there already, sets the columns
-    that are named in `changed`."""
+    """Inserts rows of a model or, where the key of one is there already, sets the columns that are
+    named in `changed`."""
 
-    def __init__(self, model: Any, changed: Sequence[str]) -> None:
-        self._model, self._changed = model, changed
-        self._of_so_many: dict[int, Prepared] = {}
+    def __init__(
+        self,
+        model: Any,
+        changed: Sequence[str],
+        key: Sequence[str] = (),
+        returning: Sequence[str] = (),
+    ) -> None:
+        """`key`: the columns of a unique constraint, in place of the primary key; `returning`:
+        those that are returned of each row."""
+        self._table = model.__table__
+        self._changed, self._returning = changed, returning
+        self._key = key or [column.name for column in self._table.primary_key]
+        self._known: dict[tuple[int, tuple[str, ...]], Prepared] = {}
 
-    def run(self, *rows: Mapping[str, Any]) -> None:
-        """Write rows (column -> value) in one statement, in the transaction at hand."""
+    def run(self, *rows: Mapping[str, Any]) -> list[Any]:
+        """Write rows (column -> value, the same columns in each) in one statement, in the
+        transaction at hand."""
         if not rows:
-            return
-        count = len(rows)
-        if (statement := self._of_so_many.get(count)) is None:
-            statement = self._of_so_many[count] = Prepared(lambda: self._make(count))
+            return []
+        shape = len(rows), tuple(rows[0])
+        if (statement := self._known.get(shape)) is None:
+            statement = self._known[shape] = Prepared(lambda: self._make(*shape))
         given = {f"{name}_{n}": value for n, row in enumerate(rows) for name, value in row.items()}
-        statement.run(given)
+        return statement.run(given)
 
-    def _make(self, count: int) -> Any:
-        table = self._model.__table__
-        upsert = insert_into(table).values(
+    def _make(self, count: int, names: Sequence[str]) -> Any:
+        columns = self._table.c
+        upsert = insert_into(self._table).values(
             [
-                {c.name: bindparam(f"{c.name}_{n}", type_=c.type) for c in table.columns}
+                {name: bindparam(f"{name}_{n}", type_=columns[name].type) for name in names}
                 for n in range(count)
             ]
         )
-        key = [column.name for column in table.primary_key]
         new = {name: upsert.excluded[name] for name in self._changed}
-        return upsert.on_conflict_do_update(index_elements=key, set_=new)
+        upsert = upsert.on_conflict_do_update(index_elements=self._key, set_=new)
+        if self._returning:
+            upsert = upsert.returning(*[columns[name] for name in self._returning])
+        return upsert
 
 
 class _Part(NamedTuple):

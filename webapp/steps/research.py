@@ -7,14 +7,12 @@ is compared with the user's own site whenever it is shown.
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
     CheckConstraint,
     String,
     UniqueConstraint,
-    bindparam,
     delete,
     select,
     update,
@@ -27,10 +25,10 @@ from wtforms.validators import ValidationError
 from webapp import apidoc, jobs
 from webapp.apidoc import Operation
 from webapp.config import settings
-from webapp.extensions import Model, db, insert_into
+from webapp.extensions import Model, db
 from webapp.languages import listed
-from webapp.prepared import Prepared
 from webapp.readings import address_fault, fault_in_words, warning_in_words
+from webapp.rows import Upsert
 from webapp.site.address import AddressError, comparable, normalise
 from webapp.site.compare import compare
 from webapp.texts import gettext as _
@@ -337,10 +335,9 @@ def _forget(session_id: str, kept: Sequence[str]) -> None:
 def _read(session_id: str, urls: Sequence[str], moment: datetime) -> None:
     """A row for each address, and a job for each that has no result. Two saves meet in the rows'
     unique constraint, so they never make two."""
-    values: dict[str, Any] = {"owner": session_id, "status": QUEUED, "moment": moment}
-    for number, url in enumerate(urls):
-        values |= {f"url_{number}": url, f"id_{number}": str(uuid.uuid4())}
-    rows = _naming(len(urls)).run(values)
+    named: dict[str, Any] = dict.fromkeys(("queued_at", "created_at", "updated_at"), moment)
+    named |= {"session_id": session_id, "status": QUEUED}
+    rows = _NAME.run(*[named | {"id": str(uuid.uuid4()), "website_url": url} for url in urls])
     waiting = [row.id for row in rows if row.queued_at == moment or row.status == FAILED]
     if not waiting:
         return
@@ -359,31 +356,12 @@ def _read(session_id: str, urls: Sequence[str], moment: datetime) -> None:
         )
 
 
-@lru_cache(maxsize=MAX_COMPETITORS)
-def _naming(count: int) -> Prepared:
-    """A row for each of so many addresses, `url_0` and so on; also those that are there already are
-    returned."""
-
-    def make() -> Any:
-        columns = CompetitorAnalysis.__table__.c
-        given = {
-            "session_id": "owner", "status": "status",
-            "queued_at": "moment", "created_at": "moment", "updated_at": "moment",
-        }  # fmt: skip
-        rows = [
-            {
-                name: bindparam(place, type_=columns[name].type)
-                for name, place in {**given, "id": f"id_{n}", "website_url": f"url_{n}"}.items()
-            }
-            for n in range(count)
-        ]
-        insert = insert_into(CompetitorAnalysis.__table__).values(rows)
-        return insert.on_conflict_do_update(
-            index_elements=["session_id", "website_url"],
-            set_={"website_url": insert.excluded.website_url},  # so that old rows are returned
-        ).returning(columns.id, columns.status, columns.queued_at)
-
-    return Prepared(make)
+_NAME = Upsert(
+    CompetitorAnalysis,
+    changed=("website_url",),  # so that old rows are returned
+    key=("session_id", "website_url"),
+    returning=("id", "status", "queued_at"),
+)
 
 
 def _yes_no(value: bool) -> Any:

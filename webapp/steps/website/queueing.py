@@ -9,9 +9,8 @@ from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm.attributes import set_committed_value
 
 from webapp import jobs
-from webapp.extensions import insert_into
 from webapp.prepared import Prepared
-from webapp.rows import as_read
+from webapp.rows import Upsert, as_read
 from webapp.site.address import spellings
 from webapp.steps.website.models import FAILED, QUEUED, WebsiteAnalysis
 
@@ -30,7 +29,9 @@ def analysis_of(
     others = spellings(url)
     owner: dict[str, Any] = {"owner": session_id, "url": url, "moment": moment}
     _spelling(len(others)).run(owner | {f"other_{n}": one for n, one in enumerate(others)})
-    [row] = _NAME.run(owner | {"id": str(uuid.uuid4()), "status": QUEUED})
+    named: dict[str, Any] = dict.fromkeys(("queued_at", "created_at", "updated_at"), moment)
+    named |= {"session_id": session_id, "status": QUEUED}
+    [row] = _NAME.run(named | {"id": str(uuid.uuid4()), "website_url": url})
     values = row._asdict()
     found: WebsiteAnalysis = as_read(WebsiteAnalysis, values, attach)
     for name, value in values.items():  # one that was read before is out of date
@@ -66,20 +67,12 @@ def _spelling(count: int) -> Prepared:
     return Prepared(make)
 
 
-def _naming() -> Any:
-    given = {
-        "session_id": "owner", "id": "id", "website_url": "url", "status": "status",
-        "queued_at": "moment", "created_at": "moment", "updated_at": "moment",
-    }  # fmt: skip
-    values: dict[str, Any] = {name: _given(place, name) for name, place in given.items()}
-    row = insert_into(_TABLE).values(values)
-    return row.on_conflict_do_update(
-        index_elements=["session_id", "website_url"],
-        set_={"website_url": row.excluded.website_url},  # so that the old row is returned
-    ).returning(*[column for column in _COLUMNS if column.name != "page_cache"])
-
-
-_NAME = Prepared(_naming)
+_NAME = Upsert(
+    WebsiteAnalysis,
+    changed=("website_url",),  # so that the old row is returned
+    key=("session_id", "website_url"),
+    returning=[column.name for column in _COLUMNS if column.name != "page_cache"],
+)
 
 
 def queue(analysis: WebsiteAnalysis, moment: datetime) -> None:
